@@ -1,0 +1,101 @@
+"""What the ledger asks of a store: the one port through which events are kept and read.
+
+Adapters are in `sayso.stores`. A store validates nothing: the journal does, before it appends. A store that cannot do
+what is asked raises StoreError, or StoreBusyError where trying again may work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import pyarrow as pa
+
+from sayso.ledger.entry import Entry
+from sayso.ledger.facts import COLUMNS, Fact
+from sayso.ledger.identity import Id, IdType
+
+
+class Head(NamedTuple):
+    """The size of the log, which is the position of the next event, and when the last event was recorded."""
+
+    size: int
+    recorded_at: int
+
+
+class PartKey(NamedTuple):
+    """One private part: the position of its event and its place there; `None` is every part of the event."""
+
+    position: int
+    part: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Oblivion:
+    """What an erasure destroys: private parts, rows of facts, and the names in the `other` of further rows."""
+
+    parts: Sequence[PartKey]
+    rows: Sequence[int]
+    names: Sequence[int]
+
+
+class Reading(Protocol):
+    """What can be read of a ledger."""
+
+    def head(self) -> Head:
+        """The size and last recorded instant; size 0 and the earliest instant for an empty ledger."""
+
+    def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
+        """The entries at positions in [start, stop), in order; to the head without `stop`."""
+
+    def globals(self, upto: int | None = None, start: int = 0) -> Iterator[Entry]:
+        """The entries in [start, upto) that are about nobody in particular, in order."""
+
+    def facts_of(self, party: int, ids: Iterable[Id], upto: int | None = None) -> list[Fact]:
+        """The facts of these parties at positions below `upto`, in order of row."""
+
+    def facts_naming(self, other: Id) -> list[Fact]:
+        """The facts in whose `other` this id stands, in order of row."""
+
+
+class Writing(Reading, Protocol):
+    """An exclusive transaction: all of it becomes visible and durable at its end, or nothing.
+
+    What it reads includes what it wrote.
+    """
+
+    def append(self, entries: Sequence[Entry], facts: Iterable[Fact]) -> None:
+        """Adds entries, whose positions go on from the head, and their facts."""
+
+    def forget(self, oblivion: Oblivion) -> None:
+        """Destroys private parts and facts for good."""
+
+    def replace_facts(self, facts: Iterable[Fact]) -> None:
+        """Puts these facts in the place of all."""
+
+
+class Store(Reading, Protocol):
+    """A ledger's store. It may be used by several threads at once."""
+
+    @property
+    def id_type(self) -> IdType:
+        """The type of every id in the ledger, fixed when it was made."""
+
+    def writing(self) -> AbstractContextManager[Writing]:
+        """Begins an exclusive transaction; commits at the end of the block, rolls back if it raises."""
+
+    def payloads(self) -> Mapping[int, bytes]:
+        """Every payload of a fact, canonical JSON, by its code. A code never changes its meaning."""
+
+    def facts(
+        self, upto: int | None = None, *, columns: Sequence[str] = COLUMNS, batch_rows: int = 65_536
+    ) -> Iterator[pa.RecordBatch]:
+        """The facts at positions below `upto`, in order of position, as columns; memory is that of a batch."""
+
+    def tombstones(self) -> list[Fact]:
+        """Every fact of kind `subject.erased`, at any position: an erasure holds for every replay too."""
+
+    def close(self) -> None:
+        """Lets go of the store."""

@@ -1,0 +1,292 @@
+"""What each kind of person means for one use: every signature decided once, by the reference.
+
+The result is a step function of `collected_at` for each signature: borders, which are facts of the person, and
+between them classes. A class says what the verdict is for each category, period, written territory and role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from sayso.plan.relevance import Relevance
+from sayso.plan.signature import SYMBOL_SHIFT, Ints
+from sayso.plan.symbols import Symbols
+from sayso.policy.decide import NOTHING_FOUND, find
+from sayso.policy.facts import AccountFacts, Facts, Id, Record, Subject, SubjectFacts, Suspension, Delivery, Use, Voice
+from sayso.policy.situation import NOW, THEN, WRITTEN
+from sayso.policy.verdict import Finding, Outcome
+
+Codes = npt.NDArray[np.int32]
+UNREACHED = -1
+AS_WRITTEN = -1
+NOWHERE = -2
+UNKNOWN_PLACE = "ZZ"
+NO_OBJECTION = 100
+"""Stands after every ground: a subject that does not count was heard, and said nothing."""
+NO_ROWS: Mapping[int, int] = {}
+FIXED = (Outcome.UNREADABLE, Outcome.STALE, Outcome.NO_SUBJECT, Outcome.RESERVED)
+"""The results that have the first numbers, in this order, whatever the use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A verdict without a person: where it comes from, the place among their facts (`slot`) or the event behind it."""
+
+    outcome: int
+    rule: int
+    situation: int
+    slot: int | None
+    position: int | None
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What a class is asked for, and the index of each answer: role, period, category, written territory."""
+
+    roles: tuple[bool, ...]
+    borders: tuple[int, ...]
+    categories: tuple[str, ...]
+    category_of: Mapping[str, int]
+    places: tuple[str | None, ...]
+    place_of: Mapping[str, int]
+
+    @property
+    def size(self) -> int:
+        """How many answers a class has."""
+        return len(self.roles) * (len(self.borders) + 1) * len(self.categories) * len(self.places)
+
+    @property
+    def per_period(self) -> int:
+        """How many answers lie within one role and period."""
+        return len(self.categories) * len(self.places)
+
+
+
+
+def axes(relevance: Relevance, symbols: Symbols) -> Axes:
+    """The axes for one use. Place 0 is that of a record on which no territory is written, 1 that of an unknown one."""
+    alike = relevance.alike(symbols.scopes)
+    categories = tuple(dict.fromkeys(alike.values()))
+    places: dict[object, int] = {None: 0, (): 1}
+    examples: list[str | None] = [None, UNKNOWN_PLACE]
+    place_of: dict[str, int] = {}
+    for code in relevance.territories:
+        mark = relevance.place(code)
+        if mark not in places:
+            places[mark] = len(examples)
+            examples.append(code)
+        place_of[code] = places[mark]
+    return Axes(
+        roles=(True, False) if not all(relevance.version.roles.values()) else (True,),
+        borders=relevance.borders,
+        categories=categories,
+        category_of={name: categories.index(first) for name, first in alike.items()},
+        places=tuple(examples),
+        place_of=place_of,
+    )
+
+
+@dataclass(frozen=True)
+class OnePerson:
+    """The facts of a world in which one person lives, whose id is 0."""
+
+    everyone: Facts
+    who: SubjectFacts | None
+
+    @property
+    def suspensions(self) -> tuple[Suspension, ...]:
+        return self.everyone.suspensions
+
+    @property
+    def published(self) -> tuple[Delivery, ...]:
+        return self.everyone.published
+
+    @property
+    def withdrawn(self) -> frozenset[str]:
+        return self.everyone.withdrawn
+
+    def subject(self, subject: Id) -> SubjectFacts | None:
+        return self.who
+
+    def account(self, account: Id) -> AccountFacts | None:
+        return None
+
+    def organisation(self, organisation: Id) -> Voice:
+        return Voice()
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The step function of one kind of person: `borders` are indices of their rows, `answers` one array a segment."""
+
+    borders: tuple[int, ...]
+    answers: tuple[Codes, ...]
+    slots: tuple[int, ...]
+
+
+@dataclass
+class Classes:
+    """Classes and results in the order in which they are first met.
+
+    A class is two arrays over the axes: results, and the territory of the evidence.
+    """
+
+    relevance: Relevance
+    axes: Axes
+    symbols: Symbols
+    results: dict[Result, int] = field(default_factory=dict)
+    territories: dict[str, int] = field(default_factory=dict)
+    classes: dict[bytes, int] = field(default_factory=dict)
+    _answers: list[tuple[Codes, Codes]] = field(default_factory=list)
+    _shapes: dict[bytes, Shape] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for outcome in FIXED:
+            self.result(Finding(outcome))
+        for code in self.relevance.territories:
+            self.territories.setdefault(code, len(self.territories))
+        self.absent = self._class(self._decide(None, None, None, NO_ROWS, []), None, None)
+
+    def steps(
+        self, words: Ints, at: Ints, position: Ints, who: SubjectFacts
+    ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """For the people of a signature: border rows, the class of each segment, and the rows behind the verdicts.
+
+        `words`, `at` and `position` are those of one of them, `who`.
+        """
+        key = self._collapsed(words)
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = self._shapes[key] = self._shape(at, position, who)
+        now = _held(who, self.relevance.use.at)
+        starts = (None, *(int(at[border]) for border in shape.borders))
+        thens = [None if start is None else _held(who, start) for start in starts]
+        merged: list[tuple[int | None, Codes, str | None]] = []
+        for border, answers, then in zip((None, *shape.borders), shape.answers, thens, strict=True):
+            if merged:
+                before = merged[-1]
+                joined = _join(before[1], answers)
+                if joined is not None and (before[2] == then or not self._names_then(joined)):
+                    merged[-1] = (before[0], joined, before[2])
+                    continue
+            merged.append((border, answers, then))
+        classes = tuple(self._class(answers, now, then) for _, answers, then in merged)
+        return tuple(border for border, _, _ in merged if border is not None), classes, shape.slots
+
+    def table(self) -> tuple[Codes, Codes]:
+        """Every class's results and territories, one row a class."""
+        return np.stack([results for results, _ in self._answers]), np.stack([where for _, where in self._answers])
+
+    def _collapsed(self, words: Ints) -> bytes:
+        """The words with territories of one place not told apart."""
+        if (words < 0).any():
+            return words.tobytes()
+        places = np.array(self.symbols.places, np.int64)
+        rest = words & ((1 << SYMBOL_SHIFT) - 1)
+        return (places[words >> SYMBOL_SHIFT] << SYMBOL_SHIFT | rest).tobytes()
+
+    def _shape(self, at: Ints, position: Ints, who: SubjectFacts) -> Shape:
+        borders: list[int] = []
+        for row, instant in enumerate(at.tolist()):
+            if instant <= self.relevance.use.at and (not borders or at[borders[-1]] != instant):
+                borders.append(row)
+        rows: dict[int, int] = {}
+        for row, number in enumerate(position.tolist()):
+            rows.setdefault(number, row)
+        slots: list[int] = []
+        ends = [None, *(int(at[border]) for border in borders), None]
+        answers = tuple(
+            self._decide(who, start, end, rows, slots) for start, end in zip(ends[:-1], ends[1:], strict=True)
+        )
+        return Shape(tuple(borders), answers, tuple(slots))
+
+    def _decide(
+        self, who: SubjectFacts | None, start: int | None, end: int | None, rows: Mapping[int, int], slots: list[int]
+    ) -> Codes:
+        """The answers for data collected in one segment; UNREACHED where no instant of a period lies in it."""
+        axes, use = self.axes, self.relevance.use
+        facts = OnePerson(self.relevance.facts, who)
+        answers = np.full((len(axes.roles), len(axes.borders) + 1, axes.per_period), UNREACHED, np.int32)
+        periods = zip((None, *axes.borders), (*axes.borders, None), strict=True)
+        for period, (since, until) in enumerate(periods):
+            instant = _within(start, end, since, until, use.at)
+            if instant is None:
+                continue
+            for role, counts in enumerate(axes.roles):
+                named = None if counts else self._unasked_role
+                cells = ((category, place) for category in axes.categories for place in axes.places)
+                for index, (category, place) in enumerate(cells):
+                    record = Record((Subject(0, named),), category, instant, place)
+                    found = self._first(use, record, facts, counts=counts)
+                    answers[role, period, index] = self.result(found, rows, slots)
+        return answers.reshape(-1)
+
+    @property
+    def _unasked_role(self) -> str:
+        return next(role for role, counts in self.relevance.version.roles.items() if not counts)
+
+    def _first(self, use: Use, record: Record, facts: Facts, *, counts: bool) -> Finding | None:
+        """The first finding for a record; for a subject that does not count, apart from that nobody counts."""
+        found = find(self.relevance.reduced, use, record, facts)
+        if not counts:
+            found = (finding for finding in found if finding.outcome is not Outcome.NO_SUBJECT)
+        return min(found, key=lambda finding: finding.order, default=NOTHING_FOUND if counts else None)
+
+    def result(self, found: Finding | None, rows: Mapping[int, int] = NO_ROWS, slots: list[int] | None = None) -> int:
+        """The number of what was found; of a subject that does not count there may be nothing."""
+        if found is None:
+            return self.results.setdefault(Result(NO_OBJECTION, -1, -1, None, None), len(self.results))
+        behind = found.positions[0] if found.positions else None
+        row = None if behind is None else rows.get(behind)
+        slot = None
+        if row is not None and slots is not None:
+            if row not in slots:
+                slots.append(row)
+            slot, behind = slots.index(row), None
+        result = Result(int(found.outcome), found.rule, found.situation, slot, behind)
+        return self.results.setdefault(result, len(self.results))
+
+    def _names_then(self, answers: Codes) -> bool:
+        ids = [number for result, number in self.results.items() if result.situation == THEN]
+        return bool(np.isin(answers, ids).any())
+
+    def _class(self, answers: Codes, now: str | None, then: str | None) -> int:
+        """The number of the class that gives these answers with these territories."""
+        situations = np.array([result.situation for result in self.results] or [-1], np.int32)
+        reached = np.maximum(answers, 0)
+        where = np.full(len(answers), NOWHERE, np.int32)
+        where[situations[reached] == WRITTEN] = AS_WRITTEN
+        for situation, territory in ((NOW, now), (THEN, then)):
+            number = NOWHERE if territory is None else self.territories.setdefault(territory, len(self.territories))
+            where[situations[reached] == situation] = number
+        where[answers == UNREACHED] = NOWHERE
+        key = answers.tobytes() + where.tobytes()
+        if key not in self.classes:
+            self.classes[key] = len(self.classes)
+            self._answers.append((answers, where))
+        return self.classes[key]
+
+
+def _held(who: SubjectFacts, at: int) -> str | None:
+    held = [territory for since, territory in who.residences if since <= at]
+    return held[-1] if held else None
+
+
+def _join(first: Codes, second: Codes) -> Codes | None:
+    """Two segments' answers as one, if nowhere both are reached and differ."""
+    differ = (first != second) & (first != UNREACHED) & (second != UNREACHED)
+    return None if differ.any() else np.where(first == UNREACHED, second, first)
+
+
+def _within(start: int | None, end: int | None, since: int | None, until: int | None, at: int) -> int | None:
+    """An instant by `at` in both of two half-open intervals; `None` if there is none."""
+    lowest = [bound for bound in (start, since) if bound is not None]
+    highest = min([bound - 1 for bound in (end, until) if bound is not None] + [at])
+    if not lowest:
+        return highest
+    return max(lowest) if max(lowest) <= highest else None
+

@@ -1,0 +1,173 @@
+"""The gate as one relational expression: a corpus and a snapshot in, one verdict a record out.
+
+It joins on who is known: an id that is absent from the snapshot is of the class of nobody, which denies. Whatever
+cannot be read, and whatever no row answers, is `unreadable`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+
+from sayso.plan.snapshot import NO_SUBJECT, RESERVED, STALE, UNREADABLE, Dimensions
+from sayso.policy.verdict import Outcome
+
+VERDICTS = ("row", "result", "territory", "category", "subject")
+SUBDIVISION = "^[A-Z]{2}-[A-Z0-9]{1,3}$"
+WELL_FORMED = "^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
+ABSENT = -1
+NONE = -2
+UNKNOWN_PLACE = 1
+SHIFT = 1 << 32
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A snapshot's tables, as an engine holds them (their columns: `snapshot`). No `overflow` where it is empty."""
+
+    standing: ir.Table
+    overflow: ir.Table | None
+    answers: ir.Table
+    categories: ir.Table
+    places: ir.Table
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a corpus has, once its columns are mapped and read.
+
+    The table has `row` (int64), `category` (string), `collected` (int64, microseconds), and where `several` is false
+    `subject`, else `subjects` (a list of structs of `id` and `role`); where so flagged `written` (string), `reserved`
+    (boolean, whether reserved from this use) and `malformed` (boolean, whether something in a column whose null is
+    merely absent could not be read). What else could not be read is null.
+    """
+
+    several: bool = False
+    role: str | None = None
+    written: bool = False
+    reserved: bool = False
+    malformed: bool = False
+
+
+def verdicts(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions, *, stale: bool = False) -> ir.Table:
+    """Rows (row, result, territory, category, subject), one for every row of the corpus, in no order.
+
+    `result` numbers a row of the snapshot's results; `territory` one of its territories, -1 for the one written on
+    the record, -2 for none; `category` one of its category names, -1 for none; `subject` is the index of the subject
+    that the verdict is about, -1 for none. `stale` says that the snapshot is too old to be used.
+    """
+    read = _read(corpus, shape, tables, dimensions)
+    if not shape.several:
+        unasked = int(shape.role in dimensions.unasked)
+        judged = _judge(read.mutate(index=ibis.literal(0, "int64"), role=ibis.literal(unasked)), tables, dimensions)
+        return _settle(judged.mutate(anybody=ibis.literal(not unasked)), shape, stale=stale)
+    held = read.filter(read.subjects.length() > 0)
+    held = held.mutate(one=held.subjects.unnest(), index=ibis.range(0, held.subjects.length()).unnest().cast("int64"))
+    unasked_roles = ibis.array(list(dimensions.unasked)) if dimensions.unasked else None
+    spread = held.mutate(
+        subject=held.one["id"],
+        role=ibis.literal(0)
+        if unasked_roles is None
+        else unasked_roles.contains(held.one["role"]).fill_null(False).cast("int8"),
+    ).drop("one", "subjects")
+    judged = _judge(spread, tables, dimensions)
+    order = judged.severity.cast("int64") * SHIFT + judged.index
+    least = judged.group_by("row").agg(
+        least=order.min(),
+        found=judged.result.argmin(order),
+        where=judged.territory.argmin(order),
+        anybody=(judged.role == 0).any(),
+        unread_id=judged.unread.any(),
+    )
+    least = least.rename(of="row")
+    joined = read.left_join(least, read.row == least.of)
+    settled = joined.mutate(
+        unread=joined.unread | joined.subjects.isnull() | joined.unread_id.fill_null(False),
+        severity=ibis.coalesce(joined.least // SHIFT, int(Outcome.NO_SUBJECT)),
+        result=ibis.coalesce(joined.found, dimensions.nobody),
+        territory=ibis.coalesce(joined["where"], NONE),
+        index=ibis.coalesce(joined.least % SHIFT, -1),
+        anybody=joined.anybody.fill_null(False) | joined.of.isnull(),
+    )
+    return _settle(settled, shape, stale=stale)
+
+
+def _read(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions) -> ir.Table:
+    """The corpus with the place of each record on the axes, and `unread` where it could not be read."""
+    names = tables.categories.rename(category_name="name")
+    read = corpus.left_join(names, corpus.category == names.category_name)
+    unread = read.cell.isnull() | read.collected.isnull() | (read.collected > dimensions.at)
+    if shape.malformed:
+        unread = unread | read.malformed.fill_null(True)
+    period = ibis.literal(0, "int64")
+    for border in dimensions.borders:
+        period = period + (read.collected >= border).cast("int64")
+    read = read.mutate(unread=unread.fill_null(True), period=period)
+    if not shape.written:
+        return read.mutate(place=ibis.literal(0), written_territory=ibis.literal(NONE))
+    exact = tables.places.select(exact_code="code", exact_place="place")
+    read = read.left_join(exact, read.written == exact.exact_code)
+    country = tables.places.select(country_code="code", country_place="place")
+    subdivision = read.written.re_search(SUBDIVISION) & read.exact_place.isnull()
+    read = read.left_join(country, ibis.ifelse(subdivision, read.written[:2], ibis.null("string")) == country.country_code)
+    malformed = read.exact_place.isnull() & ~read.written.re_search(WELL_FORMED)
+    place = ibis.cases(
+        (read.written.isnull(), 0), else_=ibis.coalesce(read.exact_place, read.country_place, UNKNOWN_PLACE)
+    )
+    return read.mutate(place=place, unread=read.unread | (read.written.notnull() & malformed.fill_null(True)))
+
+
+def _judge(rows: ir.Table, tables: Tables, dimensions: Dimensions) -> ir.Table:
+    """Each (record, subject) with what the subject's class answers."""
+    standing = tables.standing.drop("behind").rename(standing_subject="subject")
+    known = rows.left_join(standing, rows.subject == standing.standing_subject)
+    step = ibis.cases(
+        (known.b2.notnull() & (known.collected >= known.b2), known.c2),
+        (known.b1.notnull() & (known.collected >= known.b1), known.c1),
+        else_=known.c0,
+    )
+    if tables.overflow is not None:
+        over = tables.overflow.rename(over_subject="subject", over_class="class")
+        known = known.left_join(
+            over,
+            [
+                known.more,
+                known.subject == over.over_subject,
+                over.start.isnull() | (known.collected >= over.start),
+                over.until.isnull() | (known.collected < over.until),
+            ],
+        )
+        step = ibis.ifelse(known.more.fill_null(False), known.over_class, step)
+    number = ibis.ifelse(known.standing_subject.isnull(), dimensions.absent, step).cast("int64")
+    periods, categories, places = len(dimensions.borders) + 1, dimensions.categories, dimensions.places
+    offset = ((known.role * periods + known.period) * categories + known.cell) * places + known.place
+    known = known.mutate(number_key=number * dimensions.size + offset)
+    answers = tables.answers.rename(answer_key="key")
+    answered = known.left_join(answers, known.number_key == answers.answer_key)
+    return answered.mutate(
+        unread=answered.unread | answered.subject.isnull() | answered.result.isnull(),
+        severity=ibis.coalesce(answered.severity, int(Outcome.UNREADABLE)),
+    )
+
+
+def _settle(judged: ir.Table, shape: Shape, *, stale: bool) -> ir.Table:
+    """The one result of each record, from that of its subjects and what is of the record itself."""
+    cases = [(judged.unread.fill_null(True), UNREADABLE)]
+    if stale:
+        cases.append((~judged.unread, STALE))
+    cases.append((~judged.anybody & (judged.severity > int(Outcome.NO_SUBJECT)), NO_SUBJECT))
+    if shape.reserved:
+        cases.append((judged.reserved.fill_null(True) & (judged.severity > int(Outcome.RESERVED)), RESERVED))
+    found = ibis.coalesce(judged.result, UNREADABLE)
+    of_record = ibis.cases(*((condition, fixed) for condition, fixed in cases), else_=-1)
+    personal = (of_record == -1) & (judged.severity > int(Outcome.NO_SUBJECT))
+    about = ibis.cases((personal, judged.index), (of_record == RESERVED, 0), else_=ABSENT)
+    return judged.select(
+        row=judged.row,
+        result=ibis.ifelse(of_record == -1, found, of_record).cast("int32"),
+        territory=ibis.ifelse(of_record == -1, ibis.coalesce(judged.territory, NONE), NONE).cast("int32"),
+        category=ibis.coalesce(judged.number, ABSENT).cast("int32"),
+        subject=about.cast("int32"),
+    )

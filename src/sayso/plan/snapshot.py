@@ -1,0 +1,251 @@
+"""The snapshot of one use: everything the gate needs of policy and ledger, as tables.
+
+Tables, with the columns that an engine joins by:
+
+- `standing`: one row for each person known: `subject`; `c0`, the class of data collected before `b1`; `c1`, from `b1`
+  and before `b2`; `c2`, from then; `more`, whether `overflow` is asked instead; `behind`, the positions of the events
+  that a verdict may rest on. Where `b1` or `b2` is null there is no such border.
+- `overflow`: disjoint (`subject`, `start`, `until`, `class`), half-open, a null end is open.
+- `answers`: (`key`, `result`, `territory`, `severity`), where `key` is the class times the number of answers a class has,
+  plus the place of the answer on the axes (role, period, category, written territory).
+- `categories`: (`name`, `cell`, `number`), what a record's category may be; `places`: (`code`, `place`, `territory`).
+- `results`: (`outcome`, `rule`, `situation`, `slot`, `position`), by number; `territories`: their codes, by number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from sayso.plan.classes import Classes, Result, axes
+from sayso.plan.relevance import Relevance
+from sayso.plan.signature import Ints, Run, runs
+from sayso.plan.symbols import Symbols
+from sayso.policy.decide import find
+from sayso.policy.facts import Id, Record, SubjectFacts
+from sayso.territory import ALIASES
+
+UNREADABLE, STALE, NO_SUBJECT, RESERVED = 0, 1, 2, 3
+
+Persons = Callable[[Sequence[Id]], Mapping[Id, SubjectFacts]]
+
+
+@dataclass(frozen=True)
+class Dimensions:
+    """The numbers that the gate's expression is written with."""
+
+    at: int
+    borders: tuple[int, ...]
+    categories: int
+    places: int
+    roles: int
+    unasked: tuple[str, ...]
+    absent: int
+    nobody: int
+
+    @property
+    def size(self) -> int:
+        """How many answers a class has."""
+        return self.roles * (len(self.borders) + 1) * self.categories * self.places
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot's tables (see the module) and dimensions."""
+
+    dimensions: Dimensions
+    standing: pa.Table
+    overflow: pa.Table
+    answers: pa.Table
+    categories: pa.Table
+    places: pa.Table
+    results: pa.Table
+    territories: tuple[str, ...]
+
+    @property
+    def tables(self) -> dict[str, pa.Table]:
+        """Every table by its name."""
+        names = ("standing", "overflow", "answers", "categories", "places", "results")
+        return {name: getattr(self, name) for name in names}
+
+
+def build(
+    relevance: Relevance, symbols: Symbols, histories: Iterable[pa.RecordBatch], persons: Persons, ids: pa.DataType
+) -> Snapshot:
+    """The snapshot of one use, from the sorted histories of all persons (`history.history`).
+
+    `persons` gives the facts of some people; it is asked once for each signature.
+    """
+    classes = Classes(relevance, axes(relevance, symbols), symbols)
+    standing: list[pa.RecordBatch] = []
+    overflow: list[pa.RecordBatch] = []
+    for run, steps in _stepped(classes, runs(histories, relevance, symbols), persons):
+        standing.append(_standing(run, steps, ids))
+        overflow += _overflow(run, steps, ids)
+    return Snapshot(
+        _dimensions(relevance, classes),
+        pa.Table.from_batches(standing, schema=standing_schema(ids)),
+        pa.Table.from_batches(overflow, schema=overflow_schema(ids)),
+        _answers(classes),
+        _categories(relevance, classes),
+        _places(classes),
+        _results(classes),
+        tuple(classes.territories),
+    )
+
+
+def standing_schema(ids: pa.DataType) -> pa.Schema:
+    """The columns of `standing`."""
+    return pa.schema(
+        [
+            ("subject", ids), ("c0", pa.int32()), ("b1", pa.int64()), ("c1", pa.int32()), ("b2", pa.int64()),
+            ("c2", pa.int32()), ("more", pa.bool_()), ("behind", pa.list_(pa.int64())),
+        ]
+    )  # fmt: skip
+
+
+def overflow_schema(ids: pa.DataType) -> pa.Schema:
+    """The columns of `overflow`."""
+    return pa.schema([("subject", ids), ("start", pa.int64()), ("until", pa.int64()), ("class", pa.int32())])
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The step functions of a batch's signatures, and which each person has."""
+
+    of: Ints
+    borders: list[tuple[int, ...]]
+    classes: list[tuple[int, ...]]
+    slots: list[tuple[int, ...]]
+
+    def border(self, number: int) -> Ints:
+        return np.array([b[number] if number < len(b) else -1 for b in self.borders], np.int64)[self.of]
+
+    def class_of(self, number: int) -> Ints:
+        return np.array([c[number] if number < len(c) else -1 for c in self.classes], np.int64)[self.of]
+
+
+def _stepped(classes: Classes, people: Iterable[Run], persons: Persons) -> Iterator[tuple[Run, _Steps]]:
+    """Each batch with the step functions of its people; each signature is decided when it is first met."""
+    known: dict[bytes, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]] = {}
+    for run in people:
+        firsts, of = np.unique(run.first, return_inverse=True)
+        words = [run.words_of(int(first)) for first in firsts]
+        new = [index for index, some in enumerate(words) if some.tobytes() not in known]
+        examples = [int(firsts[index]) for index in new]
+        ids = [run.subjects[example].as_py() for example in examples]
+        facts = persons(ids) if ids else {}
+        for index, example, subject in zip(new, examples, ids, strict=True):
+            rows = slice(int(run.starts[example]), int(run.starts[example + 1]))
+            known[words[index].tobytes()] = classes.steps(
+                words[index], run.at[rows], run.position[rows], facts[subject]
+            )
+        found = [known[some.tobytes()] for some in words]
+        yield run, _Steps(of.astype(np.int64), [f[0] for f in found], [f[1] for f in found], [f[2] for f in found])
+
+
+def _standing(run: Run, steps: _Steps, ids: pa.DataType) -> pa.RecordBatch:
+    starts = run.starts[:-1]
+    count = np.array([len(classes) for classes in steps.classes], np.int64)[steps.of]
+    more = count > 3
+    columns: list[pa.Array] = [run.subjects.cast(ids), pa.array(steps.class_of(0).astype(np.int32))]
+    for number in (0, 1):
+        row = steps.border(number)
+        none = (row < 0) | more
+        columns.append(pa.array(run.at[np.where(none, starts, starts + row)], mask=none))
+        columns.append(pa.array(steps.class_of(number + 1).astype(np.int32), mask=none))
+    columns.append(pa.array(more))
+    columns.append(_behind(run, steps))
+    return pa.RecordBatch.from_arrays(columns, schema=standing_schema(ids))
+
+
+def _behind(run: Run, steps: _Steps) -> pa.Array:
+    """For each person the positions that verdicts may rest on; null where there are none."""
+    lengths = np.array([len(slots) for slots in steps.slots], np.int64)[steps.of]
+    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
+    width = max((len(slots) for slots in steps.slots), default=0)
+    values = np.zeros(int(offsets[-1]), np.int64)
+    for number in range(width):
+        row = np.array([s[number] if number < len(s) else -1 for s in steps.slots], np.int64)[steps.of]
+        has = row >= 0
+        values[offsets[:-1][has] + number] = run.position[run.starts[:-1][has] + row[has]]
+    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), mask=pa.array(lengths == 0))
+    return lists
+
+
+def _overflow(run: Run, steps: _Steps, ids: pa.DataType) -> Iterator[pa.RecordBatch]:
+    """The segments of those who have more than standing has room for, by person."""
+    rows: dict[str, list[object]] = {"subject": [], "start": [], "until": [], "class": []}
+    for person in np.flatnonzero(np.array([len(c) > 3 for c in steps.classes])[steps.of]).tolist():
+        step = int(steps.of[person])
+        first = int(run.starts[person])
+        at: list[int | None] = [None, *(int(run.at[first + row]) for row in steps.borders[step]), None]
+        for start, until, number in zip(at[:-1], at[1:], steps.classes[step], strict=True):
+            for name, value in zip(rows, (run.subjects[person].as_py(), start, until, number), strict=True):
+                rows[name].append(value)
+    if rows["subject"]:
+        yield pa.RecordBatch.from_pydict(rows, schema=overflow_schema(ids))
+
+
+def _dimensions(relevance: Relevance, classes: Classes) -> Dimensions:
+    unasked = tuple(sorted(role for role, counts in relevance.version.roles.items() if not counts))
+    nobody = Record((), relevance.categories[0] if relevance.categories else None, relevance.use.at)
+    first = min(find(relevance.reduced, relevance.use, nobody, relevance.facts), key=lambda found: found.order)
+    axes = classes.axes
+    return Dimensions(
+        relevance.use.at, axes.borders, len(axes.categories), len(axes.places), len(axes.roles), unasked,
+        classes.absent, classes.result(first),
+    )  # fmt: skip
+
+
+def _answers(classes: Classes) -> pa.Table:
+    results, territories = classes.table()
+    outcomes = np.array([result.outcome for result in classes.results], np.int8)
+    flat = np.maximum(results.reshape(-1), 0)
+    return pa.table(
+        {
+            "key": np.arange(results.size, dtype=np.int64),
+            "result": flat,
+            "territory": territories.reshape(-1),
+            "severity": outcomes[flat],
+        }
+    )
+
+
+def _categories(relevance: Relevance, classes: Classes) -> pa.Table:
+    names = relevance.categories
+    cells = [classes.axes.category_of[name] for name in names]
+    return pa.table(
+        [pa.array(names, pa.string()), pa.array(cells, pa.int32()), pa.array(range(len(names)), pa.int32())],
+        names=["name", "cell", "number"],
+    )
+
+
+def _places(classes: Classes) -> pa.Table:
+    codes = {code: code for code in classes.axes.place_of}
+    codes |= {alias: code for alias, code in ALIASES.items() if code in classes.axes.place_of}
+    ordered = sorted(codes)
+    return pa.table(
+        [
+            pa.array(ordered, pa.string()),
+            pa.array([classes.axes.place_of[codes[code]] for code in ordered], pa.int32()),
+            pa.array([classes.territories[codes[code]] for code in ordered], pa.int32()),
+        ],
+        names=["code", "place", "territory"],
+    )
+
+
+def _results(classes: Classes) -> pa.Table:
+    rows: list[Result] = list(classes.results)
+    return pa.table(
+        {
+            "outcome": pa.array([row.outcome for row in rows], pa.int8()),
+            "rule": pa.array([row.rule for row in rows], pa.int32()),
+            "situation": pa.array([row.situation for row in rows], pa.int8()),
+            "slot": pa.array([row.slot for row in rows], pa.int32()),
+            "position": pa.array([row.position for row in rows], pa.int64()),
+        }
+    )
