@@ -1,0 +1,68 @@
+# Everything here sets itself up: Python 3.11, 3.12 or 3.13 and make are enough.
+#   make demo | test | check | bench | torture | lock | release | clean
+# Another Python:  make test PYTHON=python3.13 VENV=.venv313
+# The same random examples again:  make test SEED=12345
+
+PYTHON  ?= python3
+VENV    ?= .venv
+WORKERS ?= 2
+SEED    ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
+PYTEST := $(BIN)/python -m pytest --hypothesis-seed=$(SEED)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check test torture bench lock release clean
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+setup: $(VENV)/installed
+
+# The libraries, each with its hash, are installed anew when the lock changes.
+$(VENV)/locked: requirements/lock.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "sayso needs Python 3.11, 3.12 or 3.13, but \`$(PYTHON)\` is \`$$($(PYTHON) -V 2>&1)\`; name another, as in \`make PYTHON=python3.12\`" >&2; \
+	  exit 1; }
+	@echo "setting up $(VENV) with $$($(PYTHON) -V) from requirements/lock.txt"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install --no-deps --require-hashes -r requirements/lock.txt
+	@touch $@
+
+# The project itself, in place, built by the locked backend.
+$(VENV)/installed: $(VENV)/locked pyproject.toml
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup
+	@$(BIN)/sayso demo
+
+check: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
+
+test: check
+	$(PYTEST) --hypothesis-profile=ci -n $(WORKERS) --cov
+
+torture: setup
+	$(PYTEST) --hypothesis-profile=torture -m torture
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+# One resolution for all three Pythons; needs uv. Review the difference before you commit it.
+lock:
+	uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev --upgrade \
+	  --generate-hashes --no-annotate --no-header --quiet --output-file requirements/lock.txt
+
+# A source archive and a wheel in dist/, of a tree that passes.
+release: test
+	@test -z "$$(git status --porcelain)" || { echo "the tree has changes; commit them before a release" >&2; exit 1; }
+	@rm -rf dist
+	$(BIN)/hatchling build
+
+clean:
+	rm -rf $(VENV) dist .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,11 @@
+"""What every test shares: how hypothesis searches, and that nothing depends on where or when it runs."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+# Deadlines measure the machine, not the code.
+settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("dev"), print_blob=True)
+settings.register_profile("torture", settings.get_profile("ci"), max_examples=10_000)
+settings.load_profile("dev")
