@@ -18,7 +18,14 @@ from sayso.canonical import canonical_bytes
 from sayso.errors import EventError
 from sayso.ledger.commitment import SALT_BYTES, commit
 from sayso.ledger.document import document, read
-from sayso.ledger.events import ChoiceRecorded, Event, NoticeDelivered, OrganisationOwners, SubjectAliased, SubjectErased
+from sayso.ledger.events import (
+    ChoiceRecorded,
+    Event,
+    NoticeDelivered,
+    OrganisationOwners,
+    SubjectAliased,
+    SubjectErased,
+)
 from sayso.ledger.identity import IdType
 
 _ENVELOPE = ("kind", "v", "effective_at")
@@ -155,5 +162,3 @@ def _delivered(whole: dict[str, Any], bodies: Sequence[Any], id_type: IdType) ->
     name = names.pop()
     whole["audience"] = {f"{name}s": [None if body is None else body[name] for body in bodies]}
     return read(whole, id_type)
-
-

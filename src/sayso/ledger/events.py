@@ -349,9 +349,7 @@ class ModelTrained(Event, frozen=True, tag="model.trained"):
     digest: Digest | None = None
 
 
-KINDS: dict[str, type[Event]] = {
-    str(cls.__struct_config__.tag): cls for cls in Event.__subclasses__()
-}
+KINDS: dict[str, type[Event]] = {str(cls.__struct_config__.tag): cls for cls in Event.__subclasses__()}
 """Every kind, with its class, in the order of this page."""
 
 KIND_OF: dict[type[Event], str] = {cls: kind for kind, cls in KINDS.items()}

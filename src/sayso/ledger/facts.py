@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
+from functools import lru_cache
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -64,6 +65,13 @@ def first_row(position: int) -> int:
     return position << ROW_BITS
 
 
+@lru_cache(maxsize=65_536)
+def kind_of(payload: bytes) -> str:
+    """The kind of the event that a payload is of."""
+    kind: str = msgspec.json.decode(payload)["kind"]
+    return kind
+
+
 def counts_at(event: e.Event, recorded_at: int) -> int:
     """The instant from which an event counts (semantics, section 1, *Time*).
 
@@ -110,51 +118,71 @@ def facts(event: e.Event, position: int, recorded_at: int, id_type: IdType) -> l
 
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
 _Row = tuple[int, int, Id, dict[str, Any], Id | None]
+_OfSubject: TypeAlias = (
+    e.SubjectRegistered
+    | e.SubjectMoved
+    | e.SubjectAttributesChanged
+    | e.SubjectBirthYear
+    | e.SignalSeen
+    | e.GuardianRegistered
+    | e.GuardianEnded
+    | e.AgentMandated
+    | e.AgentEnded
+)
 _S, _A, _O = int(Party.SUBJECT), int(Party.ACCOUNT), int(Party.ORGANISATION)
 
 
 def _rows(event: e.Event, id_type: IdType) -> Iterator[_Row]:
-    kind = event.kind
     match event:
         case e.SubjectRegistered():
             known = {"territory": event.territory, "birth_year": event.birth_year, "attributes": event.attributes}
-            yield 0, _S, event.subject, {"kind": kind} | {k: v for k, v in known.items() if v}, None
+            yield _of(event, {name: value for name, value in known.items() if value})
         case e.ChoiceRecorded():
             yield from _choice(event)
+        case e.SubjectMoved():
+            yield _of(event, {"territory": event.territory})
+        case e.SubjectAttributesChanged():
+            yield _of(event, {"attributes": event.attributes})
+        case e.SubjectBirthYear():
+            yield _of(event, {"year": event.year, "corrected": True} if event.corrected else {"year": event.year})
+        case e.SignalSeen():
+            yield _of(event, {"signal": event.signal}, channel_key(event.channel, id_type))
+        case e.GuardianRegistered() | e.GuardianEnded():
+            yield _of(event, {}, event.guardian)
+        case e.AgentMandated() | e.AgentEnded():
+            yield _of(event, {}, event.agent)
+        case e.AccountAttributesChanged():
+            yield 0, _A, event.account, {"kind": event.kind, "attributes": event.attributes}, None
+        case e.OrganisationJoined() | e.OrganisationLeft():
+            yield 0, _A, event.account, {"kind": event.kind}, event.organisation
+        case _:
+            yield from _of_several(event)
+
+
+def _of(event: _OfSubject, said: dict[str, Any], other: Id | None = None) -> _Row:
+    return 0, _S, event.subject, {"kind": event.kind} | said, other
+
+
+def _of_several(event: e.Event) -> Iterator[_Row]:
+    payload: dict[str, Any] = {"kind": event.kind}
+    match event:
         case e.NoticeDelivered():
-            payload = {"kind": kind, "notice": [event.notice, event.version]}
+            payload["notice"] = [event.notice, event.version]
             for party, listed in ((_S, event.audience.subjects), (_O, event.audience.organisations)):
                 for index, one in enumerate(listed or ()):
                     if one is not None:
                         yield index, party, one, payload, None
-        case e.SubjectMoved():
-            yield 0, _S, event.subject, {"kind": kind, "territory": event.territory}, None
-        case e.SubjectAttributesChanged():
-            yield 0, _S, event.subject, {"kind": kind, "attributes": event.attributes}, None
-        case e.SubjectBirthYear():
-            corrected = {"corrected": True} if event.corrected else {}
-            yield 0, _S, event.subject, {"kind": kind, "year": event.year} | corrected, None
         case e.SubjectAliased():
-            yield 0, _S, event.subject, {"kind": kind}, event.other
-            yield 1, _S, event.other, {"kind": kind}, event.subject
+            yield 0, _S, event.subject, payload, event.other
+            yield 1, _S, event.other, payload, event.subject
         case e.SubjectErased():
-            yield 0, _S, event.subject, {"kind": kind}, None
-            for index, one in enumerate(event.aliases):
+            yield 0, _S, event.subject, payload, None
+            for index, one in enumerate(event.aliases, start=1):
                 if one is not None:
-                    yield index + 1, _S, one, {"kind": kind, "by": "alias"}, None
-        case e.AccountAttributesChanged():
-            yield 0, _A, event.account, {"kind": kind, "attributes": event.attributes}, None
-        case e.OrganisationJoined() | e.OrganisationLeft():
-            yield 0, _A, event.account, {"kind": kind}, event.organisation
+                    yield index, _S, one, {"by": "alias"} | payload, None
         case e.OrganisationOwners():
             for index, owner in enumerate(event.owners or (None,)):
-                yield index, _O, event.organisation, {"kind": kind}, owner
-        case e.GuardianRegistered() | e.GuardianEnded():
-            yield 0, _S, event.subject, {"kind": kind}, event.guardian
-        case e.AgentMandated() | e.AgentEnded():
-            yield 0, _S, event.subject, {"kind": kind}, event.agent
-        case e.SignalSeen():
-            yield 0, _S, event.subject, {"kind": kind, "signal": event.signal}, channel_key(event.channel, id_type)
+                yield index, _O, event.organisation, payload, owner
         case _:
             return
 

@@ -63,7 +63,9 @@ def _read_uuid(value: object) -> str:
         try:
             value = UUID(value)
         except ValueError as error:
-            raise EventError("expected a UUID such as `0190e5a0-0000-7000-8000-000000000000`, got other text") from error
+            raise EventError(
+                "expected a UUID such as `0190e5a0-0000-7000-8000-000000000000`, got other text"
+            ) from error
     if isinstance(value, UUID):
         return str(value)
     raise EventError(f"expected a UUID id, got {type(value).__name__}")

@@ -1,0 +1,234 @@
+"""A ledger in one SQLite file, durable before it answers (spec/ledger.md, *Tables*)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Lock
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from sayso.errors import StoreBusyError, StoreError
+from sayso.ledger.entry import Entry
+from sayso.ledger.facts import COLUMNS, Fact
+from sayso.ledger.identity import Id, IdType
+from sayso.ledger.store import Head
+from sayso.stores import columns as facts_as_columns
+from sayso.stores import schema
+from sayso.stores.faults import reported
+from sayso.stores.session import SqliteReading, SqliteWriting
+
+APPLICATION_ID = 0x53617953
+"""`SayS`, by which the file says what it is (SQLite file format, section 1.3.17)."""
+
+WAIT_SECONDS = 10.0
+_CACHE_KIB = 64 * 1024
+
+
+def create(path: Path, id_type: IdType, *, wait: float = WAIT_SECONDS) -> SqliteStore:
+    """Makes a ledger at a path where there is no file, or an empty one, whole or not at all.
+
+    Raises StoreError where there is one already, or the file cannot be made.
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        raise StoreError(f"expected a path for the file of a new ledger, in a directory that exists, got `{path}`")
+    with reported(path):
+        engine = _engine(path, wait)
+        try:
+            with _exclusive(engine) as connection:
+                if sa.inspect(connection).get_table_names() or _pragma(connection, "application_id"):
+                    raise StoreError(f"`{path}` holds a ledger or other data already; give another path, or open it")
+                connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+                schema.upgrade(connection)
+                connection.exec_driver_sql("INSERT INTO ledger VALUES ('id_type', ?)", (id_type.value,))
+        except BaseException:
+            engine.dispose()
+            raise
+    return SqliteStore(path, engine, id_type, wait)
+
+
+def open_ledger(path: Path, *, wait: float = WAIT_SECONDS) -> SqliteStore:
+    """Opens the ledger in a file, bringing its tables to the newest form.
+
+    Raises StoreError if there is none, if it is no ledger, is damaged, or was written by a newer version of sayso.
+    """
+    if not path.is_file():
+        raise StoreError(f"there is no ledger at `{path}`; make one with `sayso init`")
+    with reported(path):
+        _recognised(path)
+        engine = _engine(path, wait)
+        try:
+            with engine.connect() as connection:
+                found = schema.revision(connection)
+            if found != schema.HEAD:
+                _migrate(engine, path, found)
+            with engine.connect() as connection:
+                id_type = connection.exec_driver_sql("SELECT value FROM ledger WHERE name = 'id_type'").scalar()
+            return SqliteStore(path, engine, IdType(str(id_type)), wait)
+        except BaseException:
+            engine.dispose()
+            raise
+
+
+class SqliteStore:
+    """A `sayso.ledger.store.Store` in one SQLite file. Threads may share it; processes open the file each for itself."""
+
+    def __init__(self, path: Path, engine: sa.Engine, id_type: IdType, wait: float) -> None:
+        self.path = path
+        self._engine = engine
+        self._id_type = id_type
+        self._wait = wait
+        self._known: dict[int, bytes] = {}
+        # Threads queue here: SQLite's own waiting polls, and is not fair.
+        self._turn = Lock()
+
+    @property
+    def id_type(self) -> IdType:
+        """The type of every id in the ledger."""
+        return self._id_type
+
+    @contextmanager
+    def writing(self) -> Iterator[SqliteWriting]:
+        """An exclusive transaction, committed and durable at the end of the block, rolled back if it raises."""
+        if not self._turn.acquire(timeout=self._wait):
+            raise StoreBusyError(f"another thread holds ledger `{self.path}`; try again")
+        try:
+            with reported(self.path), _exclusive(self._engine) as connection:
+                session = SqliteWriting(_driver(connection), self._known)
+                yield session
+            if session.forgot:
+                self._scrub()
+        finally:
+            self._turn.release()
+
+    def _scrub(self) -> None:
+        """Empties the write-ahead log, so that what was erased is not left there. Readers may delay it."""
+        with reported(self.path), self._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+    @contextmanager
+    def reading(self) -> Iterator[SqliteReading]:
+        """One unchanging view of the ledger for as long as the block lasts."""
+        with reported(self.path), self._engine.connect() as connection:
+            driver = _driver(connection)
+            driver.execute("BEGIN")
+            try:
+                yield SqliteReading(driver, self._known)
+            finally:
+                driver.rollback()
+
+    def head(self) -> Head:
+        """The size and last recorded instant; size 0 and the earliest instant for an empty ledger."""
+        with self.reading() as session:
+            return session.head()
+
+    def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
+        """The entries at positions in [start, stop), in order; to the head without `stop`."""
+        with self.reading() as session:
+            yield from session.entries(start, stop)
+
+    def globals(self, upto: int | None = None, start: int = 0) -> Iterator[Entry]:
+        """The entries in [start, upto) that are about nobody in particular, in order."""
+        with self.reading() as session:
+            yield from session.globals(upto, start)
+
+    def facts_of(self, party: int, ids: Iterable[Id], upto: int | None = None) -> list[Fact]:
+        """The facts of these parties at positions below `upto`, in order of row."""
+        with self.reading() as session:
+            return session.facts_of(party, ids, upto)
+
+    def facts_naming(self, other: Id) -> list[Fact]:
+        """The facts in whose `other` this id stands, in order of row."""
+        with self.reading() as session:
+            return session.facts_naming(other)
+
+    def payloads(self) -> Mapping[int, bytes]:
+        """Every payload of a fact, canonical JSON, by its code."""
+        with self.reading() as session:
+            return session.payloads()
+
+    def facts(
+        self, upto: int | None = None, *, columns: Sequence[str] = COLUMNS, batch_rows: int = 65_536
+    ) -> Iterator[pa.RecordBatch]:
+        """The facts at positions below `upto`, in order of position, as columns (`sayso.ledger.facts.schema`)."""
+        with reported(self.path), self._engine.connect() as connection:
+            driver = _driver(connection)
+            driver.execute("BEGIN")
+            try:
+                end = SqliteReading(driver, self._known).head().size if upto is None else upto
+                yield from facts_as_columns.scan(driver, self._id_type, end, columns, batch_rows)
+            finally:
+                driver.rollback()
+
+    def tombstones(self) -> list[Fact]:
+        """Every fact of kind `subject.erased`, at any position."""
+        with self.reading() as session:
+            return session.tombstones()
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self._engine.dispose()
+
+
+def _engine(path: Path, wait: float) -> sa.Engine:
+    engine = sa.create_engine(
+        sa.URL.create("sqlite+pysqlite", database=str(path)),
+        connect_args={"timeout": wait, "check_same_thread": False, "isolation_level": None},
+        max_overflow=-1,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _set_up(driver: sqlite3.Connection, _: object) -> None:
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "secure_delete = ON",
+            "temp_store = MEMORY",
+            f"cache_size = -{_CACHE_KIB}",
+        ):
+            driver.execute(f"PRAGMA {pragma}").close()
+
+    return engine
+
+
+@contextmanager
+def _exclusive(engine: sa.Engine) -> Iterator[sa.Connection]:
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            _driver(connection).execute("COMMIT")
+        finally:
+            if _driver(connection).in_transaction:
+                _driver(connection).execute("ROLLBACK")
+
+
+def _driver(connection: sa.Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def _pragma(connection: sa.Connection, name: str) -> int:
+    return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar() or 0)
+
+
+def _recognised(path: Path) -> None:
+    """Looks whether a file is a ledger before anything is set up in it: it may be somebody else's database."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as driver:
+        (found,) = driver.execute("PRAGMA application_id").fetchone()
+    if found != APPLICATION_ID:
+        raise StoreError(f"`{path}` is an SQLite file, but no ledger; make one with `sayso init`")
+
+
+def _migrate(engine: sa.Engine, path: Path, found: str | None) -> None:
+    if found is None or not schema.is_known(found):
+        raise StoreError(
+            f"ledger `{path}` has tables of form `{found}`, which this version of sayso does not know; upgrade sayso"
+        )
+    with _exclusive(engine) as connection:
+        schema.upgrade(connection)
