@@ -55,6 +55,11 @@ def test_a_module_has_at_most_400_lines_and_says_why_it_changes(path: Path) -> N
         assert ast.get_docstring(tree(path)), "a module's docstring says its one reason to change"
 
 
+def test_every_folder_of_modules_is_a_package() -> None:
+    """Without its `__init__`, a folder would be left out of coverage and of the import contracts."""
+    assert {name(path.parent) for path in MODULES if not (path.parent / "__init__.py").exists()} == set()
+
+
 def test_names_say_what_is_meant() -> None:
     vague = {"util", "utils", "helper", "helpers", "manager", "common", "base", "misc"}
     found = [name(path) for path in OURS if vague & set(path.stem.lower().split("_"))]
