@@ -9,7 +9,16 @@ import msgspec
 
 from sayso import instant
 from sayso.errors import EventError, InstantError
-from sayso.ledger.events import KINDS, Audience, By, Event, NoticeDelivered, OrganisationOwners, SubjectErased
+from sayso.ledger.events import (
+    KIND_OF,
+    KINDS,
+    Audience,
+    By,
+    Event,
+    NoticeDelivered,
+    OrganisationOwners,
+    SubjectErased,
+)
 from sayso.ledger.identity import Id, IdType, write
 
 INSTANTS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -32,12 +41,19 @@ def read(document: object, id_type: IdType) -> Event:
     if cls is None:
         raise EventError(f"expected a `kind` such as `choice.recorded`, got `{kind}`; the kinds are in spec/ledger.md")
     try:
-        event = msgspec.convert(_with_instants(document, str(kind)), cls)
-    except msgspec.ValidationError as error:
-        text = str(error)
-        raise EventError(f"{kind}: {text[:1].lower()}{text[1:]}") from error
+        fields = _with_instants(document, str(kind))
     except InstantError as error:
         raise EventError(f"{kind}: {error}") from error
+    return checked(cls, fields, id_type)
+
+
+def checked(cls: type[Event], fields: dict[str, Any], id_type: IdType) -> Event:
+    """An event of a class with these fields, instants in microseconds. Raises EventError as `read` does."""
+    try:
+        event = msgspec.convert(fields, cls)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        raise EventError(f"{KIND_OF[cls]}: {text[:1].lower()}{text[1:]}") from error
     return normalised(event, id_type)
 
 

@@ -8,7 +8,7 @@ agent, an owner), so that either can be erased without the other. A delivery to 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -29,6 +29,9 @@ from sayso.ledger.events import (
 from sayso.ledger.identity import IdType
 
 _ENVELOPE = ("kind", "v", "effective_at")
+# The instant of a batch is written once for each of its events.
+_format = lru_cache(maxsize=16)(instant.format)
+# Its bytes are those of RFC 8785 where every key is ASCII and no number is a float; a test compares the two.
 _FAST = msgspec.json.Encoder(order="sorted")
 
 
@@ -39,8 +42,7 @@ class PrivatePart(NamedTuple):
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An event as a store holds it. A private part of `None` has been erased."""
 
     position: int
@@ -61,18 +63,19 @@ class Draft(NamedTuple):
 
     public: dict[str, Any]
     bodies: tuple[bytes, ...]
+    everyones: bool
 
 
 def split(event: Event) -> Draft:
     """The public part of an event, still without commitments and instants, and the bytes of its private parts."""
     whole = document(event)
     if event.everyones:
-        return Draft(whole, ())
+        return Draft(whole, (), True)
     named = [{name: one} for name, one in _named(event, whole)]
     public = {name: whole.pop(name) for name in (*_ENVELOPE, *event.public) if name in whole}
     rest = () if isinstance(event, NoticeDelivered) else (whole,)
     try:
-        return Draft(public, tuple(_FAST.encode(body) for body in (*rest, *named)))
+        return Draft(public, tuple([_FAST.encode(body) for body in (*rest, *named)]), False)
     except UnicodeEncodeError as error:
         raise EventError(f"{event.kind}: a text holds half a surrogate pair, which no UTF-8 can write") from error
 
@@ -99,16 +102,18 @@ def _named(event: Event, whole: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield event.names, whole.pop(event.names)
 
 
-def seal(draft: Draft, position: int, recorded_at: int, salts: bytes, *, everyones: bool) -> Entry:
+def seal(draft: Draft, position: int, recorded_at: int, salts: bytes) -> Entry:
     """The entry of a draft at its position. `salts` are 32 fresh random bytes for each private part."""
     public = draft.public
-    public["recorded_at"] = instant.format(recorded_at)
+    public["recorded_at"] = _format(recorded_at)
     kind: str = public["kind"]
-    if everyones:
+    if draft.everyones:
         return Entry(position, kind, recorded_at, True, canonical_bytes(public))
     parts = tuple(
-        PrivatePart(salts[index * SALT_BYTES : (index + 1) * SALT_BYTES], body)
-        for index, body in enumerate(draft.bodies)
+        [
+            PrivatePart(salts[index * SALT_BYTES : (index + 1) * SALT_BYTES], body)
+            for index, body in enumerate(draft.bodies)
+        ]
     )
     public["commitments"] = [commit(part.salt, part.body) for part in parts]
     return Entry(position, kind, recorded_at, False, _FAST.encode(public), parts)

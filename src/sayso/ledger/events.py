@@ -25,7 +25,7 @@ Attributes: TypeAlias = dict[Key, Name]
 Decision: TypeAlias = Literal["grant", "refusal", "withdrawal", "objection"]
 
 
-class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """A part of an event's document."""
 
 
@@ -104,7 +104,9 @@ class UseRef(Part, frozen=True):
     at: int
 
 
-class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"):
+class Event(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False, tag_field="kind"
+):
     """What every event says beside its own fields.
 
     `effective_at`: when it happened; absent, the instant at which it is recorded. `attested`: a reference to evidence

@@ -56,6 +56,13 @@ class Read(NamedTuple):
     event: e.Event | None
 
 
+class _Pending(NamedTuple):
+    """Events that are admitted and not yet appended, and their facts."""
+
+    events: list[e.Event]
+    facts: list[Fact]
+
+
 class Journal:
     """Appends to a ledger and reads it.
 
@@ -177,31 +184,36 @@ class Writer:
                 fitting.append((index, normalised(event, self._id_type)))
             except EventError as error:
                 refused += [Refused(index, problem) for problem in error.problems]
+        return sorted(refused + self.add_normalised(fitting), key=lambda one: one.place)
+
+    def add_normalised(self, fitting: Sequence[tuple[int, e.Event]]) -> list[Refused]:
+        """Adds events whose ids are in the ledger's form already, each with its place, as `add` does."""
+        refused: list[Refused] = []
         parties = self._parties(event for _, event in fitting)
-        pending: list[e.Event] = []
+        pending = _Pending([], [])
         for index, event in fitting:
             problems = refusals(event, self.recorded_at, parties, self._world)
             if self._judge is not None and not problems:
                 problems = list(self._judge(event, self._world.policy))
             if problems:
                 refused += [Refused(index, problem) for problem in problems]
-                continue
-            if isinstance(event, e.SubjectErased):
+            elif isinstance(event, e.SubjectErased):
                 self._flush(pending)
-                pending.append(self._erase(event))
+                self._admit(self._erase(event), pending, parties)
             else:
-                pending.append(event)
-            self._admit(pending[-1], len(pending) - 1, parties)
+                self._admit(event, pending, parties)
         self._flush(pending)
-        return sorted(refused, key=lambda one: one.place)
+        return refused
 
-    def _admit(self, event: e.Event, ahead: int, parties: Parties) -> None:
+    def _admit(self, event: e.Event, pending: _Pending, parties: Parties) -> None:
+        position = self.head.size + len(pending.events)
+        pending.events.append(event)
         if event.everyones:
             effective = self.recorded_at if event.effective_at is None else event.effective_at
             self._world.apply(event, effective)
-        else:
-            for fact in facts(event, self.head.size + ahead, self.recorded_at, self._id_type):
-                parties.apply(fact)
+        for fact in facts(event, position, self.recorded_at, self._id_type):
+            pending.facts.append(fact)
+            parties.apply(fact)
 
     def _parties(self, events: Iterable[e.Event]) -> Parties:
         """What the ledger knows of the parties that these events are about."""
@@ -230,23 +242,22 @@ class Writer:
             attested=event.attested,
         )
 
-    def _flush(self, pending: list[e.Event]) -> None:
+    def _flush(self, pending: _Pending) -> None:
         """Appends what was admitted since the last time."""
-        if not pending:
+        if not pending.events:
             return
         entries: list[Entry] = []
-        rows: list[Fact] = []
-        drafts = [split(event) for event in pending]
-        salts = self._random_bytes(SALT_BYTES * sum(len(draft.bodies) for draft in drafts))
+        drafts = [split(event) for event in pending.events]
+        salts = self._random_bytes(SALT_BYTES * sum([len(draft.bodies) for draft in drafts]))
         used = 0
-        for position, (event, draft) in enumerate(zip(pending, drafts, strict=True), start=self.head.size):
+        for position, draft in enumerate(drafts, start=self.head.size):
             end = used + SALT_BYTES * len(draft.bodies)
-            entries.append(seal(draft, position, self.recorded_at, salts[used:end], everyones=event.everyones))
-            rows += facts(event, position, self.recorded_at, self._id_type)
+            entries.append(seal(draft, position, self.recorded_at, salts[used:end]))
             used = end
-        self._transaction.append(entries, rows)
-        self.head = Head(self.head.size + len(pending), self.recorded_at)
-        pending.clear()
+        self._transaction.append(entries, pending.facts)
+        self.head = Head(self.head.size + len(pending.events), self.recorded_at)
+        pending.events.clear()
+        pending.facts.clear()
 
 
 def _numbered(refused: Refused) -> Problem:

@@ -8,6 +8,7 @@ second one in the same process, such as an ADBC driver's, would break SQLite's P
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -55,7 +56,14 @@ def _joined(name: str) -> str:
 
 
 def _array(text: str, field: pa.Field) -> pa.Array:
-    values = pc.split_pattern(pa.array([text]), _SEPARATOR).values
+    values = pc.split_pattern(_one(text), _SEPARATOR).values
     if field.nullable:
         values = pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
     return values.cast(field.type)
+
+
+def _one(text: str) -> pa.Array:
+    """An array of one text. `pa.array` would import pandas first, which takes a second where it is installed."""
+    data = text.encode()
+    ends = pa.py_buffer(struct.pack("=2i", 0, len(data)))
+    return pa.StringArray.from_buffers(1, ends, pa.py_buffer(data))
