@@ -8,7 +8,7 @@ Tables, with the columns that an engine joins by:
 - `overflow`: disjoint (`subject`, `start`, `until`, `class`), half-open, a null end is open.
 - `answers`: (`key`, `result`, `territory`, `severity`), where `key` is the class times the number of answers a class has,
   plus the place of the answer on the axes (role, period, category, written territory).
-- `categories`: (`name`, `cell`, `number`), what a record's category may be; `places`: (`code`, `place`, `territory`).
+- `categories`: (`name`, `cell`, `number`), what a record's category may be; `places`: (`code`, `place`).
 - `results`: (`outcome`, `rule`, `situation`, `slot`, `position`), by number; `territories`: their codes, by number.
 """
 
@@ -26,7 +26,7 @@ from sayso.plan.signature import Ints, Run, runs
 from sayso.plan.symbols import Symbols
 from sayso.policy.decide import find
 from sayso.policy.facts import Id, Record, SubjectFacts
-from sayso.territory import ALIASES
+from sayso.territory import ALIASES, country
 
 UNREADABLE, STALE, NO_SUBJECT, RESERVED = 0, 1, 2, 3
 
@@ -225,17 +225,12 @@ def _categories(relevance: Relevance, classes: Classes) -> pa.Table:
 
 
 def _places(classes: Classes) -> pa.Table:
-    codes = {code: code for code in classes.axes.place_of}
-    codes |= {alias: code for alias, code in ALIASES.items() if code in classes.axes.place_of}
-    ordered = sorted(codes)
-    return pa.table(
-        [
-            pa.array(ordered, pa.string()),
-            pa.array([classes.axes.place_of[codes[code]] for code in ordered], pa.int32()),
-            pa.array([classes.territories[codes[code]] for code in ordered], pa.int32()),
-        ],
-        names=["code", "place", "territory"],
-    )
+    place_of = dict(classes.axes.place_of)
+    for alias, code in ALIASES.items():
+        place_of[alias] = place_of.get(code, place_of[country(code)])
+    ordered = sorted(place_of)
+    places = [place_of[code] for code in ordered]
+    return pa.table([pa.array(ordered, pa.string()), pa.array(places, pa.int32())], names=["code", "place"])
 
 
 def _results(classes: Classes) -> pa.Table:
