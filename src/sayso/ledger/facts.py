@@ -136,15 +136,16 @@ def _rows(event: e.Event, id_type: IdType) -> Iterator[_Row]:
     match event:
         case e.SubjectRegistered():
             known = {"territory": event.territory, "birth_year": event.birth_year, "attributes": event.attributes}
-            yield _of(event, {name: value for name, value in known.items() if value})
+            yield _of(event, {name: value for name, value in known.items() if value} | _attested(event))
         case e.ChoiceRecorded():
             yield from _choice(event)
         case e.SubjectMoved():
-            yield _of(event, {"territory": event.territory})
+            yield _of(event, {"territory": event.territory} | _attested(event))
         case e.SubjectAttributesChanged():
-            yield _of(event, {"attributes": event.attributes})
+            yield _of(event, {"attributes": event.attributes} | _attested(event))
         case e.SubjectBirthYear():
-            yield _of(event, {"year": event.year, "corrected": True} if event.corrected else {"year": event.year})
+            corrected = {"corrected": True} if event.corrected else {}
+            yield _of(event, {"birth_year": event.year} | corrected)
         case e.SignalSeen():
             yield _of(event, {"signal": event.signal}, channel_key(event.channel, id_type))
         case e.GuardianRegistered() | e.GuardianEnded():
@@ -161,6 +162,11 @@ def _rows(event: e.Event, id_type: IdType) -> Iterator[_Row]:
 
 def _of(event: _OfSubject, said: dict[str, Any], other: Id | None = None) -> _Row:
     return 0, _S, event.subject, {"kind": event.kind} | said, other
+
+
+def _attested(event: e.Event) -> dict[str, Any]:
+    """Whether the instant is attested: what is told at sign-up was told then only if it is."""
+    return {} if event.attested is None else {"attested": True}
 
 
 def _of_several(event: e.Event) -> Iterator[_Row]:
