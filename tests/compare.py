@@ -59,7 +59,6 @@ def snapshot(connection: Any, world: World) -> Snapshot:
         ibis.memtable(pa.Table.from_pylist([dict(zip(FACTS.names, row, strict=True)) for row in rows], FACTS)),
         ibis.memtable(table.table),
         ibis.memtable(pa.Table.from_pylist([dict(zip(KIN.names, row, strict=True)) for row in kin], KIN)),
-        world.use.at,
     )
     sorted_rows = connection.to_pyarrow(expression)
     known = world.known
@@ -117,5 +116,6 @@ def by_gate(connection: Any, world: World, records: Sequence[Record], *, several
         where = canonical(record.territory or "") if row["territory"] == -1 else None
         where = made.territories[row["territory"]] if row["territory"] >= 0 else where
         subject = record.subjects[row["subject"]].id if record.subjects and row["subject"] >= 0 else None
+        assert row["id"] in (None, subject)
         rows.append((Outcome(result["outcome"]).word, rule, where, subject))
     return rows

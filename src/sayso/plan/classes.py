@@ -6,7 +6,7 @@ between them classes. A class says what the verdict is for each category, period
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,7 @@ from sayso.policy.decide import NOTHING_FOUND, find
 from sayso.policy.facts import AccountFacts, Facts, Id, Record, Subject, SubjectFacts, Suspension, Delivery, Use, Voice
 from sayso.policy.situation import NOW, THEN, WRITTEN
 from sayso.policy.verdict import Finding, Outcome
+from sayso.territory import country
 
 Codes = npt.NDArray[np.int32]
 UNREACHED = -1
@@ -53,6 +54,7 @@ class Axes:
     category_of: Mapping[str, int]
     places: tuple[str | None, ...]
     place_of: Mapping[str, int]
+    rest_of: Mapping[str, int]
 
     @property
     def size(self) -> int:
@@ -68,18 +70,27 @@ class Axes:
 
 
 def axes(relevance: Relevance, symbols: Symbols) -> Axes:
-    """The axes for one use. Place 0 is that of a record on which no territory is written, 1 that of an unknown one."""
+    """The axes for one use.
+
+    Place 0 is that of a record on which no territory is written, 1 that of an unknown one. A country stands for
+    every part of it that something names; a part that nothing names is only itself, of the rest (`rest_of`).
+    """
     alike = relevance.alike(symbols.scopes)
     categories = tuple(dict.fromkeys(alike.values()))
     places: dict[object, int] = {None: 0, (): 1}
     examples: list[str | None] = [None, UNKNOWN_PLACE]
-    place_of: dict[str, int] = {}
-    for code in relevance.territories:
+
+
+    def numbered(code: str) -> int:
         mark = relevance.place(code)
         if mark not in places:
             places[mark] = len(examples)
             examples.append(code)
-        place_of[code] = places[mark]
+        return places[mark]
+
+    named = relevance.territories
+    place_of = {code: numbered(code) for code in named}
+    rest_of = {code: numbered(_unnamed(code, named)) for code in named if country(code) == code}
     return Axes(
         roles=(True, False) if not all(relevance.version.roles.values()) else (True,),
         borders=relevance.borders,
@@ -87,7 +98,13 @@ def axes(relevance: Relevance, symbols: Symbols) -> Axes:
         category_of={name: categories.index(first) for name, first in alike.items()},
         places=tuple(examples),
         place_of=place_of,
+        rest_of=rest_of,
     )
+
+
+def _unnamed(country_code: str, named: Collection[str]) -> str:
+    """A subdivision of a country that nothing names."""
+    return next(code for number in range(1000) if (code := f"{country_code}-{number:03}") not in named)
 
 
 @dataclass(frozen=True)

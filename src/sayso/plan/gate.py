@@ -14,7 +14,7 @@ import ibis.expr.types as ir
 from sayso.plan.snapshot import NO_SUBJECT, RESERVED, STALE, UNREADABLE, Dimensions
 from sayso.policy.verdict import Outcome
 
-VERDICTS = ("row", "result", "territory", "category", "subject")
+VERDICTS = ("row", "result", "territory", "category", "subject", "id", "position")
 SUBDIVISION = "^[A-Z]{2}-[A-Z0-9]{1,3}$"
 WELL_FORMED = "^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
 ABSENT = -1
@@ -49,19 +49,22 @@ class Shape:
     written: bool = False
     reserved: bool = False
     malformed: bool = False
+    account: bool = False
 
 
 def verdicts(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions, *, stale: bool = False) -> ir.Table:
-    """Rows (row, result, territory, category, subject), one for every row of the corpus, in no order.
+    """The columns VERDICTS, one row for every row of the corpus, in no order.
 
     `result` numbers a row of the snapshot's results; `territory` one of its territories, -1 for the one written on
     the record, -2 for none; `category` one of its category names, -1 for none; `subject` is the index of the subject
-    that the verdict is about, -1 for none. `stale` says that the snapshot is too old to be used.
+    that the verdict is about, -1 for none. Of a denied record `id` is that subject and `position` that of the event
+    behind the denial, where there are such. `stale` says that the snapshot is too old to be used.
     """
     read = _read(corpus, shape, tables, dimensions)
     if not shape.several:
         unasked = int(shape.role in dimensions.unasked)
-        judged = _judge(read.mutate(index=ibis.literal(0, "int64"), role=ibis.literal(unasked)), tables, dimensions)
+        alone = read.mutate(index=ibis.literal(0, "int64"), role=ibis.literal(unasked), first=read.subject)
+        judged = _judge(alone, tables, dimensions)
         return _settle(judged.mutate(anybody=ibis.literal(not unasked)), shape, stale=stale)
     held = read.filter(read.subjects.length() > 0)
     held = held.mutate(one=held.subjects.unnest(), index=ibis.range(0, held.subjects.length()).unnest().cast("int64"))
@@ -78,6 +81,8 @@ def verdicts(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensi
         least=order.min(),
         found=judged.result.argmin(order),
         where=judged.territory.argmin(order),
+        whose=judged.subject.argmin(order),
+        behind=judged.position.argmin(order),
         anybody=(judged.role == 0).any(),
         unread_id=judged.unread.any(),
     )
@@ -89,6 +94,9 @@ def verdicts(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensi
         result=ibis.coalesce(joined.found, dimensions.nobody),
         territory=ibis.coalesce(joined["where"], NONE),
         index=ibis.coalesce(joined.least % SHIFT, -1),
+        first=joined.subjects[0]["id"],
+        subject=joined.whose,
+        position=joined.behind,
         anybody=joined.anybody.fill_null(False) | joined.of.isnull(),
     )
     return _settle(settled, shape, stale=stale)
@@ -109,7 +117,7 @@ def _read(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions
         return read.mutate(place=ibis.literal(0), written_territory=ibis.literal(NONE))
     exact = tables.places.select(exact_code="code", exact_place="place")
     read = read.left_join(exact, read.written == exact.exact_code)
-    country = tables.places.select(country_code="code", country_place="place")
+    country = tables.places.select(country_code="code", country_place="rest")
     subdivision = read.written.re_search(SUBDIVISION) & read.exact_place.isnull()
     read = read.left_join(country, ibis.ifelse(subdivision, read.written[:2], ibis.null("string")) == country.country_code)
     malformed = read.exact_place.isnull() & ~read.written.re_search(WELL_FORMED)
@@ -121,32 +129,32 @@ def _read(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions
 
 def _judge(rows: ir.Table, tables: Tables, dimensions: Dimensions) -> ir.Table:
     """Each (record, subject) with what the subject's class answers."""
-    standing = tables.standing.drop("behind").rename(standing_subject="subject")
+    standing = tables.standing.rename(standing_subject="subject")
     known = rows.left_join(standing, rows.subject == standing.standing_subject)
     step = ibis.cases(
+        (known.standing_subject.isnull(), dimensions.absent),
         (known.b2.notnull() & (known.collected >= known.b2), known.c2),
         (known.b1.notnull() & (known.collected >= known.b1), known.c1),
         else_=known.c0,
     )
+    known = known.mutate(step=step.cast("int64"))
     if tables.overflow is not None:
         over = tables.overflow.rename(over_subject="subject", over_class="class")
-        known = known.left_join(
-            over,
-            [
-                known.more,
-                known.subject == over.over_subject,
-                over.start.isnull() | (known.collected >= over.start),
-                over.until.isnull() | (known.collected < over.until),
-            ],
-        )
-        step = ibis.ifelse(known.more.fill_null(False), known.over_class, step)
-    number = ibis.ifelse(known.standing_subject.isnull(), dimensions.absent, step).cast("int64")
+        within = [
+            known.more,
+            known.subject == over.over_subject,
+            over.start.isnull() | (known.collected >= over.start),
+            over.until.isnull() | (known.collected < over.until),
+        ]
+        known = known.left_join(over, within)
+        known = known.mutate(step=ibis.ifelse(known.more.fill_null(False), known.over_class.cast("int64"), known.step))
     periods, categories, places = len(dimensions.borders) + 1, dimensions.categories, dimensions.places
     offset = ((known.role * periods + known.period) * categories + known.cell) * places + known.place
-    known = known.mutate(number_key=number * dimensions.size + offset)
+    known = known.mutate(asked=known.step * dimensions.size + offset)
     answers = tables.answers.rename(answer_key="key")
-    answered = known.left_join(answers, known.number_key == answers.answer_key)
+    answered = known.left_join(answers, known.asked == answers.answer_key)
     return answered.mutate(
+        position=ibis.coalesce(answered.position, answered.behind[answered.slot]),
         unread=answered.unread | answered.subject.isnull() | answered.result.isnull(),
         severity=ibis.coalesce(answered.severity, int(Outcome.UNREADABLE)),
     )
@@ -164,10 +172,14 @@ def _settle(judged: ir.Table, shape: Shape, *, stale: bool) -> ir.Table:
     of_record = ibis.cases(*((condition, fixed) for condition, fixed in cases), else_=-1)
     personal = (of_record == -1) & (judged.severity > int(Outcome.NO_SUBJECT))
     about = ibis.cases((personal, judged.index), (of_record == RESERVED, 0), else_=ABSENT)
+    denied = (of_record == -1) & (judged.severity < int(Outcome.NO_CHOICE)) & personal
+    whose = ibis.cases((denied, judged.subject), (of_record == RESERVED, judged.first), else_=ibis.null())
     return judged.select(
         row=judged.row,
         result=ibis.ifelse(of_record == -1, found, of_record).cast("int32"),
         territory=ibis.ifelse(of_record == -1, ibis.coalesce(judged.territory, NONE), NONE).cast("int32"),
         category=ibis.coalesce(judged.number, ABSENT).cast("int32"),
         subject=about.cast("int32"),
+        id=whose,
+        position=ibis.ifelse(denied, judged.position, ibis.null("int64")),
     )

@@ -110,6 +110,28 @@ class Relevance:
         return tuple(sorted(marks | {mark + 1 for mark in marks}))
 
     @cached_property
+    def durations(self) -> tuple[int, ...]:
+        """How long after something happened it matters that so much time has passed."""
+        expiries = {rule.expires_after for rule in self.rules if rule.expires_after is not None}
+        return tuple(sorted({0, *(rule.notice_period for rule in self.rules), *expiries}))
+
+    @cached_property
+    def scheduled(self) -> int | None:
+        """The next instant at which a version or a suspension begins, whatever happens."""
+        at = self.use.at
+        begins = [v.effective for v in self.policy.versions if v.id not in self.facts.withdrawn]
+        return min((b for b in [*begins, *(stop.opened for stop in self.facts.suspensions)] if b > at), default=None)
+
+    @cached_property
+    def next_change(self) -> int | None:
+        """The next instant after the use's at which time alone may change a verdict, by what is the same for all."""
+        told = [*self.context.published, *(broadcast.delivery for broadcast in self.context.broadcasts)]
+        marks = [d.at + duration for d in told for duration in self.durations]
+        marks += [stop.lifted for stop in self.facts.suspensions if stop.lifted is not None]
+        marks += [] if self.scheduled is None else [self.scheduled]
+        return min((mark for mark in marks if mark > self.use.at), default=None)
+
+    @cached_property
     def positions(self) -> tuple[int, ...]:
         """The positions that are the same for all, before or after which it matters that something was recorded."""
         told = [broadcast.delivery.position for broadcast in self.context.broadcasts]

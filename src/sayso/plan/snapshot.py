@@ -6,9 +6,10 @@ Tables, with the columns that an engine joins by:
   and before `b2`; `c2`, from then; `more`, whether `overflow` is asked instead; `behind`, the positions of the events
   that a verdict may rest on. Where `b1` or `b2` is null there is no such border.
 - `overflow`: disjoint (`subject`, `start`, `until`, `class`), half-open, a null end is open.
-- `answers`: (`key`, `result`, `territory`, `severity`), where `key` is the class times the number of answers a class has,
+- `answers`: (`key`, `result`, `territory`, `severity`, `slot`, `position`), where `key` is the class times the number of answers a class has,
   plus the place of the answer on the axes (role, period, category, written territory).
-- `categories`: (`name`, `cell`, `number`), what a record's category may be; `places`: (`code`, `place`).
+- `categories`: (`name`, `cell`, `number`), what a record's category may be; `places`: (`code`, `place`, `rest`), where `rest` is
+  the place of a part of a country that nothing names.
 - `results`: (`outcome`, `rule`, `situation`, `slot`, `position`), by number; `territories`: their codes, by number.
 """
 
@@ -64,6 +65,9 @@ class Snapshot:
     places: pa.Table
     results: pa.Table
     territories: tuple[str, ...]
+    category_names: tuple[str, ...]
+    next_change: int | None
+    accounts: pa.Table | None = None
 
     @property
     def tables(self) -> dict[str, pa.Table]:
@@ -82,9 +86,11 @@ def build(
     classes = Classes(relevance, axes(relevance, symbols), symbols)
     standing: list[pa.RecordBatch] = []
     overflow: list[pa.RecordBatch] = []
+    change = relevance.next_change
     for run, steps in _stepped(classes, runs(histories, relevance, symbols), persons):
         standing.append(_standing(run, steps, ids))
         overflow += _overflow(run, steps, ids)
+        change = _sooner(change, run, relevance)
     return Snapshot(
         _dimensions(relevance, classes),
         pa.Table.from_batches(standing, schema=standing_schema(ids)),
@@ -94,6 +100,8 @@ def build(
         _places(classes),
         _results(classes),
         tuple(classes.territories),
+        relevance.categories,
+        change,
     )
 
 
@@ -190,6 +198,16 @@ def _overflow(run: Run, steps: _Steps, ids: pa.DataType) -> Iterator[pa.RecordBa
         yield pa.RecordBatch.from_pydict(rows, schema=overflow_schema(ids))
 
 
+def _sooner(change: int | None, run: Run, relevance: Relevance) -> int | None:
+    """The next instant at which time alone may change a verdict, given also these people's own facts."""
+    for duration in relevance.durations:
+        later = run.at[run.at > relevance.use.at - duration]
+        if later.size:
+            mark = int(later.min()) + duration
+            change = mark if change is None else min(change, mark)
+    return change
+
+
 def _dimensions(relevance: Relevance, classes: Classes) -> Dimensions:
     unasked = tuple(sorted(role for role, counts in relevance.version.roles.items() if not counts))
     nobody = Record((), relevance.categories[0] if relevance.categories else None, relevance.use.at)
@@ -203,14 +221,19 @@ def _dimensions(relevance: Relevance, classes: Classes) -> Dimensions:
 
 def _answers(classes: Classes) -> pa.Table:
     results, territories = classes.table()
-    outcomes = np.array([result.outcome for result in classes.results], np.int8)
+    known = list(classes.results)
     flat = np.maximum(results.reshape(-1), 0)
+    outcomes = np.array([result.outcome for result in known], np.int8)
+    slots = pa.array([result.slot for result in known], pa.int32())
+    positions = pa.array([result.position for result in known], pa.int64())
     return pa.table(
         {
             "key": np.arange(results.size, dtype=np.int64),
             "result": flat,
             "territory": territories.reshape(-1),
             "severity": outcomes[flat],
+            "slot": slots.take(pa.array(flat)),
+            "position": positions.take(pa.array(flat)),
         }
     )
 
@@ -225,12 +248,15 @@ def _categories(relevance: Relevance, classes: Classes) -> pa.Table:
 
 
 def _places(classes: Classes) -> pa.Table:
-    place_of = dict(classes.axes.place_of)
+    place_of, rest_of = dict(classes.axes.place_of), classes.axes.rest_of
     for alias, code in ALIASES.items():
-        place_of[alias] = place_of.get(code, place_of[country(code)])
+        place_of[alias] = place_of.get(code, rest_of[country(code)])
     ordered = sorted(place_of)
-    places = [place_of[code] for code in ordered]
-    return pa.table([pa.array(ordered, pa.string()), pa.array(places, pa.int32())], names=["code", "place"])
+    columns = [[place_of[code] for code in ordered], [rest_of.get(code) for code in ordered]]
+    return pa.table(
+        [pa.array(ordered, pa.string()), *(pa.array(column, pa.int32()) for column in columns)],
+        names=["code", "place", "rest"],
+    )
 
 
 def _results(classes: Classes) -> pa.Table:

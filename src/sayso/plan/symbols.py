@@ -24,9 +24,7 @@ SCHEMA = pa.schema(
         ("symbol", pa.int64()),
         ("instant", pa.int64()),  # of a coming of age: takes the place of the fact's own
         ("recorded", pa.bool_()),  # stands at the recorded instant, if that is later
-        ("timeless", pa.bool_()),  # counts even after the use's instant
         ("heard", pa.bool_()),  # counts for every alias
-        ("voiced", pa.bool_()),  # may be what a verdict rests on
     ]
 )
 
@@ -60,7 +58,7 @@ class _Alphabet:
 def symbols(payloads: Mapping[int, Mapping[str, Any]], relevance: Relevance) -> Symbols:
     """The symbols of payloads, by code, for one use."""
     alphabet = _Alphabet({})
-    rows: list[tuple[int, int, int | None, bool, bool, bool, bool]] = []
+    rows: list[tuple[int, int, int | None, bool, bool]] = []
     places: dict[int, int] = {}
     alone: set[int] = set()
     counted: set[int] = set()
@@ -68,10 +66,9 @@ def symbols(payloads: Mapping[int, Mapping[str, Any]], relevance: Relevance) -> 
     positions = (0, *(position + 1 for position in relevance.context.editions.positions))
     asks_recorded = any(broadcast.sign_up for broadcast in relevance.context.broadcasts)
 
-    def row(code: int, symbol: int, *, at: int | None = None, recorded: bool = False, timeless: bool = False,
-            heard: bool = False, voiced: bool = False) -> None:  # fmt: skip
+    def row(code: int, symbol: int, *, at: int | None = None, recorded: bool = False, heard: bool = False) -> None:
         places.setdefault(symbol, symbol)
-        rows.append((code, symbol, at, recorded, timeless, heard, voiced))
+        rows.append((code, symbol, at, recorded, heard))
 
     for code in sorted(payloads):
         payload = payloads[code]
@@ -102,18 +99,18 @@ def symbols(payloads: Mapping[int, Mapping[str, Any]], relevance: Relevance) -> 
                     told = None if refusal else notice if notice in relevance.notices else "other"
                     cells = tuple(scope.categories if relevance.touches(scope) else None for scope in reach)
                     by = None if refusal else payload.get("by", "holder")
-                    row(code, alphabet.of(("choice", refusal, cells, told, by)), heard=True, voiced=True)
+                    row(code, alphabet.of(("choice", refusal, cells, told, by)), heard=True)
             case "signal.seen":
                 symbol = alphabet.of(("signal", payload["signal"]))
                 counted.add(symbol)
-                row(code, symbol, heard=True, voiced=True)
-                row(code, alphabet.of(("signal recorded",)), recorded=True, timeless=True, heard=True)
+                row(code, symbol, heard=True)
+                row(code, alphabet.of(("signal recorded",)), recorded=True, heard=True)
             case "notice.delivered":
                 notice = tuple(payload["notice"])
                 if notice in relevance.notices:
-                    row(code, alphabet.of(("delivered", notice)), voiced=True)
+                    row(code, alphabet.of(("delivered", notice)))
             case "subject.erased":
-                row(code, alphabet.of(("erased",)), timeless=True, heard=True, voiced=True)
+                row(code, alphabet.of(("erased",)), heard=True)
             case _:
                 pass
         born = payload.get("birth_year")
@@ -121,10 +118,10 @@ def symbols(payloads: Mapping[int, Mapping[str, Any]], relevance: Relevance) -> 
             symbol = alphabet.of(("born", bool(payload.get("corrected"))))
             if payload.get("corrected"):
                 alone.add(symbol)
-            row(code, symbol, timeless=True, heard=True)
+            row(code, symbol, heard=True)
             for age in relevance.ages:
                 comes = instant.start_of_year(born + 1 + age)
-                row(code, alphabet.of(("age", age)), at=comes, timeless=True, heard=True)
+                row(code, alphabet.of(("age", age)), at=comes, heard=True)
     columns = list(zip(*rows, strict=True)) or [()] * len(SCHEMA)
     table = pa.table([pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)], SCHEMA)
     collapsed = tuple(places.get(symbol, symbol) for symbol in range(len(alphabet.meanings)))

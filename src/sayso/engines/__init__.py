@@ -1,0 +1,1 @@
+"""Adapters of the gate's engine port: DuckDB, embedded."""

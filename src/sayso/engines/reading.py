@@ -1,0 +1,187 @@
+"""How DuckDB reads a corpus's columns into what the plan asks for. What cannot be read becomes null, and so denies."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.types as kinds
+
+from sayso.errors import CorpusError, Problem
+from sayso.gate.columns import Columns, SubjectColumn
+from sayso.gate.engine import Question
+from sayso.plan.gate import Shape
+
+ZONED = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([Zz]|[+-]\d{2}:\d{2})$"
+
+
+def literal(text: str) -> str:
+    """A string as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quoted(name: str) -> str:
+    """A column's name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def shape_of(question: Question) -> Shape:
+    """What the corpus has, once read by `corpus_sql`."""
+    columns = question.columns
+    return Shape(
+        several=_several(columns, question.schema),
+        role=columns.subjects[0].role,
+        written=columns.territory is not None,
+        reserved=columns.reserved is not None,
+        account=question.snapshot.accounts is not None,
+        malformed=columns.account is not None,
+    )
+
+
+def corpus_sql(question: Question) -> str:
+    """The query that reads every record of the parts, with the columns of `plan.gate.Shape`.
+
+    Raises CorpusError for a column that is not there, or whose type cannot say what it should.
+    """
+    columns, schema = question.columns, question.schema
+    missing = [name for name in columns.used if name not in schema.names]
+    if missing:
+        raise CorpusError(
+            [Problem(f"the corpus has no column `{name}`; it has {_named(schema)}") for name in missing]
+        )
+    ids = question.snapshot.standing.schema.field("subject").type
+    selected = {
+        "row": '"first" + file_row_number',
+        "category": _category(columns, schema),
+        "collected": _collected(columns, schema.field(columns.collected_at).type),
+    }
+    if _several(columns, schema):
+        selected["subjects"] = _subjects(columns, schema, ids)
+    else:
+        selected["subject"] = _id(quoted(columns.subjects[0].column), schema, columns.subjects[0].column, ids)
+    if columns.territory is not None:
+        kind = schema.field(columns.territory).type
+        if not (_is_text(kind) or kinds.is_null(kind)):
+            raise CorpusError(f"expected text in column `{columns.territory}` (territory), got `{kind}`")
+        selected["written"] = f"{quoted(columns.territory)}::VARCHAR"
+    if columns.reserved is not None:
+        selected["reserved"] = _reserved(columns.reserved, schema.field(columns.reserved).type, question.reserving)
+    if columns.account is not None:
+        account = _id(quoted(columns.account), schema, columns.account, ids)
+        selected["account"] = account
+        selected["malformed"] = f"({quoted(columns.account)} IS NOT NULL AND {account} IS NULL)"
+    fields = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in selected.items())
+    paths = ", ".join(literal(str(part.path)) for part in question.parts)
+    firsts = ", ".join(f"({literal(str(part.path))}, {part.first})" for part in question.parts)
+    return (
+        f"SELECT {fields} FROM read_parquet([{paths}], file_row_number = true, filename = true) "  # noqa: S608  # quoted
+        f'JOIN (VALUES {firsts}) AS parts("path", "first") ON filename = "path"'
+    )
+
+
+def _named(schema: pa.Schema) -> str:
+    return ", ".join(f"`{name}`" for name in schema.names)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if kinds.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind))
+
+
+def _several(columns: Columns, schema: pa.Schema) -> bool:
+    first = columns.subjects[0].column
+    return columns.several or (first in schema.names and _is_list(schema.field(first).type))
+
+
+def _id(expression: str, schema: pa.Schema, column: str, ids: pa.DataType, kind: pa.DataType | None = None) -> str:
+    """An id in the form of the ledger's; null where it is not of that form."""
+    found = schema.field(column).type if kind is None else kind
+    if kinds.is_null(found):
+        return "NULL::BIGINT" if kinds.is_integer(ids) else "NULL::VARCHAR"
+    if kinds.is_integer(ids) and kinds.is_integer(found):
+        return f"TRY_CAST({expression} AS BIGINT)"
+    uuid = isinstance(found, pa.UuidType) or kinds.is_fixed_size_binary(found)
+    if not kinds.is_integer(ids) and (_is_text(found) or uuid):
+        return f"{expression}::VARCHAR"
+    wanted = "integers" if kinds.is_integer(ids) else "text or UUIDs"
+    raise CorpusError(f"expected {wanted} in column `{column}`, as the ledger's ids are, got `{found}`")
+
+
+def _category(columns: Columns, schema: pa.Schema) -> str:
+    if columns.category is None:
+        return f"{literal(columns.category_constant or '')}::VARCHAR"
+    kind = schema.field(columns.category).type
+    if not (_is_text(kind) or kinds.is_null(kind)):
+        raise CorpusError(f"expected text in column `{columns.category}` (category), got `{kind}`")
+    return f"{quoted(columns.category)}::VARCHAR"
+
+
+def _collected(columns: Columns, kind: pa.DataType) -> str:
+    """Microseconds since the epoch. A naive instant is read by the named time zone, or is an error."""
+    name = quoted(columns.collected_at)
+    if kinds.is_timestamp(kind) and kind.tz is not None:
+        return _micros(f"{name}::TIMESTAMPTZ")
+    if kinds.is_timestamp(kind) or kinds.is_date(kind):
+        if columns.time_zone is None:
+            raise CorpusError(
+                f"column `{columns.collected_at}` holds instants without a time zone (`{kind}`); "
+                "name theirs with `--time-zone ZONE`, or `time_zone:` in the mapping"
+            )
+        return _micros(f"timezone({literal(columns.time_zone)}, {name}::TIMESTAMP)")
+    if _is_text(kind):
+        zoned = f"TRY_CAST(CASE WHEN regexp_matches({name}, {literal(ZONED)}) THEN upper({name}) END AS TIMESTAMPTZ)"
+        if columns.time_zone is None:
+            return _micros(zoned)
+        plain = f"TRY_CAST(CASE WHEN NOT regexp_matches({name}, '[Zz]$|[+-][0-9:]+$') THEN {name} END AS TIMESTAMP)"
+        return _micros(f"coalesce({zoned}, timezone({literal(columns.time_zone)}, {plain}))")
+    raise CorpusError(f"expected instants in column `{columns.collected_at}`, got `{kind}`")
+
+
+def _micros(instant: str) -> str:
+    return f"CASE WHEN isfinite({instant}) THEN epoch_us({instant}) END"
+
+
+def _reserved(column: str, kind: pa.DataType, purposes: tuple[str, ...]) -> str:
+    name = quoted(column)
+    listed = "[" + ", ".join(literal(purpose) for purpose in purposes) + "]::VARCHAR[]"
+    if kinds.is_boolean(kind):
+        return f"coalesce({name}, false)"
+    if kinds.is_null(kind):
+        return "false"
+    if _is_list(kind) and _is_text(kind.value_type):
+        return f"coalesce(list_has_any({name}, {listed}), false)"
+    if _is_text(kind):
+        return f"coalesce(list_contains({listed}, {name}::VARCHAR), false)"
+    raise CorpusError(f"expected purposes (text, or a list of it) or booleans in column `{column}`, got `{kind}`")
+
+
+def _subjects(columns: Columns, schema: pa.Schema, ids: pa.DataType) -> str:
+    """All subjects of a record as one list; null where a list itself could not be read."""
+    lists = [_one_list(subject, schema, ids) for subject in columns.subjects]
+    required = [
+        f"{quoted(s.column)} IS NULL" for s in columns.subjects
+        if not s.optional and _is_list(schema.field(s.column).type)
+    ]  # fmt: skip
+    joined = f"flatten([{', '.join(lists)}])"
+    return f"CASE WHEN {' OR '.join(required)} THEN NULL ELSE {joined} END" if required else joined
+
+
+def _one_list(subject: SubjectColumn, schema: pa.Schema, ids: pa.DataType) -> str:
+    name, kind = quoted(subject.column), schema.field(subject.column).type
+    role = "NULL::VARCHAR" if subject.role is None else f"{literal(subject.role)}::VARCHAR"
+    if not _is_list(kind):
+        one = f"[{{'id': {_id(name, schema, subject.column, ids)}, 'role': {role}}}]"
+        return f"CASE WHEN {name} IS NULL THEN [] ELSE {one} END" if subject.optional else one
+    item = kind.value_type
+    if not kinds.is_struct(item):
+        member = _id("x", schema, subject.column, ids, item)
+        return f"coalesce(list_transform({name}, lambda x: {{'id': {member}, 'role': {role}}}), [])"
+    names = [item.field(index).name for index in range(item.num_fields)]
+    if "id" not in names:
+        raise CorpusError(f"expected structs with `id`, and perhaps `role`, in column `{subject.column}`, got `{item}`")
+    member = _id("x.id", schema, subject.column, ids, item.field("id").type)
+    own = f"coalesce(x.role::VARCHAR, {role})" if "role" in names else role
+    return f"coalesce(list_transform({name}, lambda x: {{'id': {member}, 'role': {own}}}), [])"

@@ -1,0 +1,75 @@
+"""The port through which a plan is run: what the gate asks of an engine. Adapters are in `sayso.engines`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from sayso.gate.columns import Columns
+from sayso.plan.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One Parquet file of a corpus, and the number of its first record among all of a query."""
+
+    path: Path
+    rows: int
+    first: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a query asks: the verdicts of the records in some parts, by a snapshot.
+
+    `reserving` are the purposes whose reservation reserves a record from this use; `subject_type` is that of the
+    ledger's ids.
+    """
+
+    parts: tuple[Part, ...]
+    columns: Columns
+    schema: pa.Schema
+    snapshot: Snapshot
+    reserving: tuple[str, ...]
+    stale: bool = False
+
+
+class Engine(Protocol):
+    """A relational engine. It may raise EngineError; it never answers for a record that it could not judge."""
+
+    @property
+    def name(self) -> str:
+        """Its name, for the manifest."""
+
+    @property
+    def version(self) -> str:
+        """Its version, for the manifest."""
+
+    def histories(
+        self, facts: pa.RecordBatchReader, symbols: pa.Table, kin: pa.Table
+    ) -> Iterator[pa.RecordBatch]:
+        """The sorted histories of `plan.history`."""
+
+    def verdicts(self, question: Question) -> Iterator[pa.RecordBatch]:
+        """The verdicts of `plan.gate.verdicts`, `row` counting over all parts, in no order, each record once."""
+
+    def to_parquet(self, source: Path, form: str, target: Path, columns: Columns) -> None:
+        """Writes an NDJSON or CSV file (`form`) as Parquet, its records in order.
+
+        Raises CorpusError naming the file and the line that could not be read.
+        """
+
+
+Progress = Callable[[str, int, int], None]
+"""Told of the stage, how many records of it are done, and how many there are."""
+
+
+def silent(_stage: str, _done: int, _total: int) -> None:
+    """Says nothing."""
+
+
+Batches = Iterable[pa.RecordBatch]

@@ -1,0 +1,1 @@
+"""What a platform's policy says, and the reference decision by it."""
