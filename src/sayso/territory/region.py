@@ -1,17 +1,13 @@
-"""Sets of territories, expanded at an instant."""
+"""Sets of territories: what a list of names stands for at an instant, less what another list does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
-from sayso import instant
-from sayso.errors import TerritoryError
+from sayso.errors import Problem, TerritoryError
 from sayso.territory.code import canonical, country, is_known
-from sayso.territory.table import KNOWN, ROWS
-
-WORLD = "world"
+from sayso.territory.groups import groups, members, not_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,80 +18,60 @@ class Region:
     excepted: frozenset[str] = frozenset()
 
     def contains(self, code: str) -> bool:
-        """Whether a canonical code lies within; `US` does not lie within `US-CA`, nor is told from the rest of US."""
+        """Whether a canonical code lies within.
+
+        A country lies within if it does but for some of its subdivisions, and does not if only some of them do:
+        what a less precise code may stand for is the decision's to ask (semantics, section 3.2).
+        """
         return code in self.codes or (country(code) in self.codes and code not in self.excepted)
 
 
-def groups() -> tuple[str, ...]:
-    """The names of all groups, in order."""
-    return tuple(sorted({WORLD, *(row.group for row in ROWS)}))
+def region(include: Iterable[str], exclude: Iterable[str] = (), *, at: int, named: Mapping[str, Region] = {}) -> Region:
+    """The territories that names stand for at an instant (microseconds): those they include and do not exclude.
 
+    A name is a group, a code or its alias, or one of `named`, which are expanded already. For every code,
+    `contains` of the result is `contains` of some included name and of no excluded one; equal sets are equal Regions,
+    however they were written. Raises TerritoryError with a problem for each name that is not known, and for each of
+    `named` that would hide a group or a territory.
+    """
+    include, exclude = tuple(include), tuple(exclude)
+    expanded = {name: _expanded(name, at, named) for name in (*include, *exclude)}
+    problems = [*_hidden(named), *(not_known(name, named) for name, found in expanded.items() if found is None)]
+    if problems:
+        raise TerritoryError(problems)
+    inside = [found for name in include if (found := expanded[name]) is not None]
+    outside = [found for name in exclude if (found := expanded[name]) is not None]
 
-def members(group: str, at: int) -> frozenset[str]:
-    """The territories of a group at an instant. Raises TerritoryError for a group that there is not."""
-    if group == WORLD:
-        return KNOWN
-    if group not in groups():
-        raise TerritoryError(f"expected a territory or group, got `{group}`{_meant(group)}")
-    return frozenset(
-        row.code
-        for row in ROWS
-        if row.group == group
-        and (row.since is None or _instant(row.since) <= at)
-        and (row.until is None or at < _instant(row.until))
+    def within(code: str) -> bool:
+        return any(one.contains(code) for one in inside) and not any(one.contains(code) for one in outside)
+
+    told_apart = frozenset().union(*(one.codes | one.excepted for one in (*inside, *outside)))
+    held = {code for code in told_apart if within(code)}
+    whole = {code for code in held if country(code) == code}
+    return Region(
+        frozenset(code for code in held if code in whole or country(code) not in whole),
+        frozenset(code for code in told_apart - held if country(code) in whole),
     )
 
 
-def region(
-    include: Iterable[str], exclude: Iterable[str] = (), *, at: int, named: Mapping[str, Region] | None = None
-) -> Region:
-    """The territories that names stand for at an instant: what they include and do not exclude.
-
-    A name is one of `named`, a group, or a code. Raises TerritoryError for any other.
-    """
-    inside = _union(_expanded(name, at, named or {}) for name in include)
-    outside = _union(_expanded(name, at, named or {}) for name in exclude)
-    told_apart = inside.codes | inside.excepted | outside.codes | outside.excepted
-    whole = {code for code in told_apart if country(code) == code}
-    parts = {code for code in told_apart if country(code) != code}
-    codes = {code for code in whole if inside.contains(code) and not outside.contains(code)}
-    for part in parts:
-        if inside.contains(part) and not outside.contains(part) and country(part) not in codes:
-            codes.add(part)
-    excepted = {
-        part for part in parts if country(part) in codes and not (inside.contains(part) and not outside.contains(part))
-    }
-    return Region(frozenset(codes), frozenset(excepted))
-
-
 def to_json(region: Region) -> dict[str, list[str]]:
-    """The canonical JSON form."""
+    """The form in which a region is digested and printed: `codes` and `excepted`, each sorted."""
     return {"codes": sorted(region.codes), "excepted": sorted(region.excepted)}
 
 
-def _expanded(name: str, at: int, named: Mapping[str, Region]) -> Region:
+def _hidden(named: Mapping[str, Region]) -> Iterator[Problem]:
+    for name in named:
+        if _expanded(name, 0, {}) is not None:
+            yield Problem(
+                f"expected a new name for a group of territories, got `{name}`, which already means one",
+                remedy="give it another name",
+            )
+
+
+def _expanded(name: str, at: int, named: Mapping[str, Region]) -> Region | None:
     if name in named:
         return named[name]
     if name in groups():
         return Region(members(name, at))
     code = canonical(name)
-    if code is None or not is_known(code):
-        raise TerritoryError(f"expected a territory or group, got `{name}`{_meant(name)}")
-    return Region(frozenset((code,)))
-
-
-def _union(regions: Iterable[Region]) -> Region:
-    """All of several regions; a subdivision that one excepts and another holds is held."""
-    every = list(regions)
-    codes = frozenset().union(*(one.codes for one in every))
-    excepted = frozenset().union(*(one.excepted for one in every))
-    return Region(codes, frozenset(part for part in excepted if not any(one.contains(part) for one in every)))
-
-
-def _instant(written: str) -> int:
-    return instant.parse(written if "T" in written else f"{written}T00:00:00Z")
-
-
-def _meant(name: str) -> str:
-    close = get_close_matches(name.upper(), [*(group for group in groups()), *sorted(KNOWN)], n=1, cutoff=0.5)
-    return f"; did you mean `{close[0]}`?" if close else "; groups are " + ", ".join(f"`{g}`" for g in groups())
+    return Region(frozenset((code,))) if code is not None and is_known(code) else None

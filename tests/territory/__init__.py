@@ -1,0 +1,1 @@
+"""The territory room: its table, its groups at an instant, its sets."""
