@@ -13,7 +13,7 @@ from typing import NamedTuple
 class Row(NamedTuple):
     """A territory's membership of a group over `[since, until)`; an `until` of `None` is open.
 
-    `checked` says whether status and dates were read in a source, rather than entered from memory.
+    `checked` says whether status and dates were read in a source, be it a secondary one, or entered from memory.
     """
 
     group: str
@@ -144,7 +144,7 @@ OUTSIDE: tuple[Edge, ...] = (
     Edge("AW", "Dutch overseas country", False),
     Edge("BL", "printed in TFEU 355(1), but an overseas country since 2012-01-01 (Decision 2010/718/EU)", True),
     Edge("BQ", "Dutch overseas country", False),
-    Edge("CH", "EFTA, but neither EU nor EEA; a law of its own (revised FADP, 2023-09-01)", True),
+    Edge("CH", "EFTA, but neither EU nor EEA; a data protection act of its own", True),
     Edge("CW", "Dutch overseas country", False),
     Edge("FO", "excluded by TFEU 355(5)(a), though Danish", True),
     Edge("GB", "UK GDPR since the transition; the EU's still holds for some data of before 2021", True),
