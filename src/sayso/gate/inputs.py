@@ -1,0 +1,119 @@
+"""The files of a corpus: found by name, glob or directory, and read as Parquet whatever they were."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sayso.errors import CorpusError, Problem
+from sayso.gate.columns import Columns
+from sayso.gate.engine import Engine
+
+FORMS = {
+    ".parquet": "parquet", ".pq": "parquet", ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file of a corpus: as it was given (`source`), and as Parquet (`path`; the same, if it was)."""
+
+    source: Path
+    name: str
+    form: str
+    path: Path
+    rows: int
+    schema: pa.Schema
+
+
+def find(patterns: Sequence[str]) -> list[tuple[Path, str]]:
+    """The files that paths, globs and directories name, in order of name, each with its name in the output.
+
+    Raises CorpusError for one that names nothing, and for a file of a form that is not known.
+    """
+    found: dict[Path, str] = {}
+    problems: list[Problem] = []
+    for pattern in patterns:
+        path = Path(pattern)
+        if path.is_dir():
+            files = sorted(one for one in path.rglob("*") if one.suffix in FORMS and _visible(one, path))
+            root = path
+        elif path.is_file():
+            files, root = [path], path.parent
+        else:
+            files = sorted(Path(one) for one in glob.glob(pattern, recursive=True) if Path(one).is_file())
+            root = _fixed(pattern)
+        if not files:
+            problems.append(Problem(f"expected a file, a directory or a glob that matches something, got `{pattern}`"))
+        for file in files:
+            if file.suffix not in FORMS:
+                known = ", ".join(f"`{suffix}`" for suffix in FORMS)
+                problems.append(Problem(f"cannot tell the form of this file; known are {known}", file=str(file)))
+            found.setdefault(file.resolve(), file.relative_to(root).as_posix())
+    if problems:
+        raise CorpusError(problems)
+    names = list(found.values())
+    if len(set(names)) < len(names):
+        names = [f"{index:05}-{name}" for index, name in enumerate(names)]
+    return list(zip(found, names, strict=True))
+
+
+def open_inputs(patterns: Sequence[str], columns: Columns, engine: Engine, staging: Path) -> list[Input]:
+    """Every file of a corpus as Parquet of one schema, in order; NDJSON and CSV are staged.
+
+    Raises CorpusError naming the file that cannot be read, or whose columns are not those of the first.
+    """
+    inputs: list[Input] = []
+    problems: list[Problem] = []
+    for number, (source, name) in enumerate(find(patterns)):
+        form = FORMS[source.suffix]
+        path = source
+        if form != "parquet" and source.stat().st_size:
+            staging.mkdir(parents=True, exist_ok=True)
+            path = staging / f"{number:05}.parquet"
+            engine.to_parquet(source, form, path, columns)
+        try:
+            file = pq.ParquetFile(path)
+            rows, schema = file.metadata.num_rows, file.schema_arrow.remove_metadata()
+        except (pa.ArrowException, OSError) as error:
+            problems.append(
+                Problem(f"expected a {form} file that can be read ({type(error).__name__})", file=str(source))
+            )
+            continue
+        inputs.append(Input(source, name, form, path, rows, schema))
+        differs = _difference(inputs[0].schema, schema)
+        if differs:
+            problems.append(Problem(f"{differs}, as in `{inputs[0].name}`", file=str(source)))
+    if problems:
+        raise CorpusError(problems)
+    return inputs
+
+
+def _difference(first: pa.Schema, other: pa.Schema) -> str | None:
+    """What one file's columns have that the first's do not, or `None`."""
+    for field in first:
+        if field.name not in other.names:
+            return f"expected a column `{field.name}`"
+        if other.field(field.name).type != field.type:
+            return f"expected `{field.type}` in column `{field.name}`, got `{other.field(field.name).type}`"
+    more = [name for name in other.names if name not in first.names]
+    return f"expected no column `{more[0]}`" if more else None
+
+
+def _visible(file: Path, root: Path) -> bool:
+    return file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(root).parts)
+
+
+def _fixed(pattern: str) -> Path:
+    """The part of a glob before the first wildcard, as the directory that names are relative to."""
+    parts = []
+    for part in Path(pattern).parts[:-1]:
+        if glob.has_magic(part):
+            break
+        parts.append(part)
+    return Path(*parts) if parts else Path()

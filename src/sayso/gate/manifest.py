@@ -1,0 +1,88 @@
+"""The manifest of a gate: what was asked, by which policy and ledger, of which files, with what result.
+
+Its form is `spec/manifest.md`. It names no person and holds no path of the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sayso import instant
+from sayso.errors import Problem, VerificationError
+from sayso.gate.columns import Columns
+from sayso.gate.output import Gated, Written
+
+FORM = "sayso/manifest/1"
+FILE = "manifest.json"
+
+
+def inputs(gated: Sequence[Gated]) -> list[dict[str, Any]]:
+    """What was read."""
+    return [
+        {
+            "name": one.input.name,
+            "form": one.input.form,
+            "bytes": one.input.source.stat().st_size,
+            "records": one.input.rows,
+            "sha256": one.input_digest,
+        }
+        for one in gated
+    ]
+
+
+def outputs(gated: Sequence[Gated]) -> list[dict[str, Any]]:
+    """What was written."""
+    files: list[tuple[str, str, Written]] = []
+    for one in gated:
+        for kind, written in (("permitted", one.permitted), ("denied", one.denied)):
+            if written is not None:
+                files.append((kind, one.input.name, written))
+    return [
+        {"path": written.path, "kind": kind, "input": name, "records": written.rows, "sha256": written.digest}
+        for kind, name, written in files
+    ]
+
+
+def columns(mapping: Columns) -> dict[str, Any]:
+    """Which columns said what."""
+    said = {name: value for name, value in asdict(mapping).items() if value is not None}
+    said["subjects"] = [
+        {name: value for name, value in subject.items() if value not in (None, False)} for subject in said["subjects"]
+    ]
+    return said
+
+
+def versions(engine: str, engine_version: str) -> dict[str, str]:
+    """What ran."""
+    named = ("sayso", "pyarrow", "ibis-framework", "numpy")
+    return {"engine": f"{engine} {engine_version}", "python": platform.python_version()} | {
+        name: version(name) for name in named
+    }
+
+
+def written(at: int | None) -> str | None:
+    """An instant as a manifest writes it."""
+    return None if at is None else instant.format(at)
+
+
+def encode(manifest: Mapping[str, Any]) -> bytes:
+    """The bytes of a manifest: JSON with sorted keys, indented for people."""
+    return json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True).encode() + b"\n"
+
+
+def read(directory: Path) -> dict[str, Any]:
+    """The manifest in a directory. Raises VerificationError if there is none, or one that cannot be read."""
+    path = directory / FILE
+    try:
+        manifest = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise VerificationError(str(Problem("expected a manifest that can be read", file=str(path)))) from error
+    if not isinstance(manifest, dict) or manifest.get("form") != FORM:
+        raise VerificationError(str(Problem(f"expected a manifest of form `{FORM}`", file=str(path))))
+    return manifest

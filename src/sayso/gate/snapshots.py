@@ -1,0 +1,171 @@
+"""Making a snapshot from a ledger for one use, naming it by its content, and keeping it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sayso import instant
+from sayso.canonical import PREFIX, canonical_bytes
+from sayso.consent.reader import View
+from sayso.errors import StaleError
+from sayso.gate.engine import Engine
+from sayso.ledger.facts import Party
+from sayso.ledger.identity import IdType
+from sayso.ledger.store import Store
+from sayso.plan.relevance import Relevance
+from sayso.plan.snapshot import Dimensions, Snapshot, build
+from sayso.plan.symbols import symbols
+from sayso.policy.facts import Use
+
+FACT_COLUMNS = ("position", "party", "id", "at", "recorded_at", "code")
+META = "snapshot.json"
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A snapshot with what it pins: policy, use and position; and until when it may be used."""
+
+    snapshot: Snapshot
+    use: Use
+    policy: str
+    version: str | None
+    position: int
+    valid_until: int
+    digest: str
+
+
+def make(store: Store, view: View, use: Use, engine: Engine) -> Pinned:
+    """The snapshot of a use, as known at the view's position. Raises StoreError, EngineError."""
+    relevance = Relevance(view.context, view.known, use)
+    table = symbols(view.payloads, relevance)
+    ids = pa.int64() if store.id_type is IdType.INT64 else pa.string()
+    histories = engine.histories(_facts(store, view, ids), table.table, _kin(view, ids))
+    made = build(relevance, table, histories, lambda some: {one: _person(view, one) for one in some}, ids)
+    version = view.context.policy.in_force(use.at, view.context.withdrawn)
+    freshness = version.freshness if version else instant.DAY
+    until = min(end for end in (use.at + freshness, relevance.scheduled) if end is not None)
+    pins: dict[str, Any] = {
+        "policy": view.context.policy.digest,
+        "version": version.id if version else None,
+        "use": asdict(use),
+        "position": view.size,
+        "valid_until": until,
+    }
+    return Pinned(
+        made, use, pins["policy"], pins["version"], view.size, until, _digest(made, pins)
+    )
+
+
+def _person(view: View, subject: Any) -> Any:
+    return view.known.subject(subject)
+
+
+def _facts(store: Store, view: View, ids: pa.DataType) -> pa.RecordBatchReader:
+    """The facts of all persons below the view's position, and every erasure whenever recorded."""
+    schema = pa.schema(
+        [("position", pa.int64()), ("id", ids), ("at", pa.int64()), ("recorded_at", pa.int64()), ("code", pa.int64())]
+    )
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in store.facts(view.size, columns=FACT_COLUMNS):
+            people = batch.filter(pc.equal(batch.column("party"), int(Party.SUBJECT)))
+            yield pa.RecordBatch.from_arrays(
+                [people.column(field.name).cast(field.type) for field in schema], schema=schema
+            )
+        code_of = {body: code for code, body in store.payloads().items()}
+        later = [tomb for tomb in store.tombstones() if tomb.position >= view.size]
+        rows = [(t.position, t.id, t.at, t.recorded_at, code_of[t.payload]) for t in later]
+        if rows:
+            columns = zip(*rows, strict=True)
+            yield pa.RecordBatch.from_arrays(
+                [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema
+            )
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _kin(view: View, ids: pa.DataType) -> pa.Table:
+    """Who hears whose facts: for each person with aliases, the person first."""
+    heard: list[Sequence[Any]] = []
+    for subject, group in view.kin.items():
+        ordered = (subject, *(other for other in group if other != subject))
+        heard += [(other, subject, member) for member, other in enumerate(ordered)]
+    columns = list(zip(*heard, strict=True)) or [(), (), ()]
+    return pa.table(
+        [pa.array(columns[0], ids), pa.array(columns[1], ids), pa.array(columns[2], pa.int64())],
+        names=["id", "subject", "member"],
+    )
+
+
+def _digest(snapshot: Snapshot, pins: dict[str, Any]) -> str:
+    """SHA-256 over the pins and every table's Arrow stream."""
+    whole = hashlib.sha256()
+    whole.update(canonical_bytes(pins | {"dimensions": _dimensions(snapshot.dimensions)}))
+    whole.update(canonical_bytes([list(snapshot.territories), list(snapshot.category_names)]))
+
+    class Sink:
+        closed = False
+
+        def write(self, data: Any) -> int:
+            whole.update(data)
+            return len(data)
+
+        def flush(self) -> None:
+            """Nothing is held back."""
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    for name in sorted(snapshot.tables):
+        table = snapshot.tables[name]
+        with pa.ipc.new_stream(pa.PythonFile(Sink(), mode="w"), table.schema) as stream:
+            for batch in table.combine_chunks().to_batches(max_chunksize=1 << 16):
+                stream.write_batch(batch)
+    return PREFIX + whole.hexdigest()
+
+
+def _dimensions(dimensions: Dimensions) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(dimensions).items()}
+
+
+def save(pinned: Pinned, directory: Path) -> None:
+    """Keeps a snapshot in a new directory, one Arrow file a table. It holds ids: guard it as the ledger."""
+    directory.mkdir(parents=True)
+    for name, table in pinned.snapshot.tables.items():
+        with pa.ipc.new_file(directory / f"{name}.arrow", table.schema) as file:
+            file.write_table(table)
+    about = {
+        "use": asdict(pinned.use), "policy": pinned.policy, "version": pinned.version, "position": pinned.position,
+        "valid_until": pinned.valid_until, "digest": pinned.digest,
+        "dimensions": _dimensions(pinned.snapshot.dimensions), "territories": list(pinned.snapshot.territories),
+        "categories": list(pinned.snapshot.category_names), "next_change": pinned.snapshot.next_change,
+    }  # fmt: skip
+    (directory / META).write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", "utf-8")
+
+
+def load(directory: Path) -> Pinned:
+    """A snapshot that was kept. Raises StaleError if its content is not what its digest names."""
+    about = json.loads((directory / META).read_text("utf-8"))
+    names = ("standing", "overflow", "answers", "categories", "places", "results")
+    tables = {name: pa.ipc.open_file(pa.memory_map(str(directory / f"{name}.arrow"))).read_all() for name in names}
+    sized = {name: tuple(value) if isinstance(value, list) else value for name, value in about["dimensions"].items()}
+    snapshot = Snapshot(
+        Dimensions(**sized), tables["standing"], tables["overflow"], tables["answers"], tables["categories"],
+        tables["places"], tables["results"], tuple(about["territories"]), tuple(about["categories"]),
+        about["next_change"],
+    )  # fmt: skip
+    pins = {name: about[name] for name in ("policy", "version", "use", "position", "valid_until")}
+    if _digest(snapshot, pins) != about["digest"]:
+        raise StaleError(f"the snapshot in `{directory.name}` is not what its digest names; make it again")
+    return Pinned(
+        snapshot, Use(**about["use"]), about["policy"], about["version"], about["position"], about["valid_until"],
+        about["digest"],
+    )  # fmt: skip

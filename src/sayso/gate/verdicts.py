@@ -1,0 +1,145 @@
+"""The verdicts of some records, packed: one number for each, and what the denied ones rest on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from sayso.errors import EngineError
+from sayso.plan.snapshot import Snapshot
+from sayso.policy.verdict import Outcome
+
+Packed = npt.NDArray[np.uint32]
+UNANSWERED = np.uint32(0xFFFFFFFF)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one packed number says. `territory` of `None` is none; `written` says that it is the one on the record."""
+
+    outcome: Outcome
+    rule: int
+    territory: str | None
+    written: bool
+    category: str | None
+
+
+class Codec:
+    """Packs (result, territory, category) into one number, and reads it back."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._territories = ("", "", *snapshot.territories)
+        self._categories = (None, *snapshot.category_names)
+        self._outcomes = snapshot.results.column("outcome").to_pylist()
+        self._rules = snapshot.results.column("rule").to_pylist()
+        self.width = len(self._territories) * len(self._categories)
+        if self.width * len(self._outcomes) >= int(UNANSWERED):
+            raise EngineError("this use has more distinct verdicts than the gate can pack; narrow its rules")
+        self.permits = np.array([Outcome(outcome).permits if outcome <= 26 else False for outcome in self._outcomes])
+
+    def pack(self, batch: pa.RecordBatch) -> Packed:
+        """The numbers of a batch of `plan.gate.VERDICTS`."""
+        result, territory, category = (
+            batch.column(name).to_numpy(zero_copy_only=False).astype(np.int64)
+            for name in ("result", "territory", "category")
+        )
+        packed = (result * len(self._territories) + territory + 2) * len(self._categories) + category + 1
+        return packed.astype(np.uint32)
+
+    def permitted(self, packed: Packed) -> npt.NDArray[np.bool_]:
+        """Which of these records are permitted."""
+        mask: npt.NDArray[np.bool_] = self.permits[packed // self.width]
+        return mask
+
+    def read(self, number: int) -> Answer:
+        """What a number says."""
+        rest, category = divmod(number, len(self._categories))
+        result, territory = divmod(rest, len(self._territories))
+        outcome = Outcome(self._outcomes[result])
+        named = self._territories[territory] if territory >= 2 else None
+        return Answer(outcome, self._rules[result], named, territory == 1, self._categories[category])
+
+
+@dataclass(frozen=True)
+class Denials:
+    """What the denied records of a chunk rest on: rows in order, the subject and the event's position (or null)."""
+
+    rows: npt.NDArray[np.int64]
+    ids: pa.Array
+    positions: pa.Array
+
+    def within(self, first: int, until: int) -> Denials:
+        """Those of rows in [first, until)."""
+        start, stop = np.searchsorted(self.rows, (first, until))
+        return Denials(self.rows[start:stop], self.ids[start:stop], self.positions[start:stop])
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The verdicts of the records of a chunk, by row."""
+
+    codec: Codec
+    packed: Packed
+    denials: Denials
+
+    def permitted(self, first: int, until: int) -> npt.NDArray[np.bool_]:
+        """Which records in [first, until) are permitted."""
+        return self.codec.permitted(self.packed[first:until])
+
+    def counts(self, first: int, until: int) -> Counter[int]:
+        """How many records in [first, until) have each packed number."""
+        numbers, counts = np.unique(self.packed[first:until], return_counts=True)
+        return Counter(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+
+
+def collect(batches: Iterable[pa.RecordBatch], rows: int, codec: Codec, ids: pa.DataType) -> Verdicts:
+    """The verdicts of `rows` records, from an engine's batches in any order.
+
+    Raises EngineError unless each record has exactly one verdict.
+    """
+    packed = np.full(rows, UNANSWERED, np.uint32)
+    answered = 0
+    denied: list[tuple[npt.NDArray[np.int64], pa.Array, pa.Array]] = []
+    for batch in batches:
+        row = batch.column("row").to_numpy(zero_copy_only=False)
+        numbers = codec.pack(batch)
+        packed[row] = numbers
+        answered += len(row)
+        refused = pa.array(~codec.permitted(numbers))
+        whose = batch.column("id").cast(ids)
+        denied.append((row[~codec.permitted(numbers)], whose.filter(refused), batch.column("position").filter(refused)))
+    if answered != rows or (packed == UNANSWERED).any():
+        raise EngineError(f"the engine gave {answered} verdicts for {rows} records, not one for each")
+    return Verdicts(codec, packed, _in_order(denied, ids))
+
+
+def _in_order(denied: list[tuple[npt.NDArray[np.int64], pa.Array, pa.Array]], ids: pa.DataType) -> Denials:
+    rows = np.concatenate([one[0] for one in denied]) if denied else np.empty(0, np.int64)
+    every_id = pa.chunked_array([one[1] for one in denied], ids)
+    every_position = pa.chunked_array([one[2] for one in denied], pa.int64())
+    order = np.argsort(rows, kind="stable")
+    if (order[1:] < order[:-1]).any():
+        taken = pa.array(order)
+        return Denials(rows[order], _one(every_id.take(taken)), _one(every_position.take(taken)))
+    return Denials(rows, _one(every_id), _one(every_position))
+
+
+def _one(chunked: pa.ChunkedArray) -> pa.Array:
+    return chunked.combine_chunks() if chunked.num_chunks != 1 else chunked.chunk(0)
+
+
+def chunks(sizes: Iterable[int], most: int) -> Iterator[tuple[int, int]]:
+    """Ranges of files [start, stop) of at most `most` records together, or of one file that alone has more."""
+    start, stop, total = 0, 0, 0
+    for stop, size in enumerate(sizes, start=1):
+        if total and total + size > most:
+            yield start, stop - 1
+            start, total = stop - 1, 0
+        total += size
+    if start < stop:
+        yield start, stop
