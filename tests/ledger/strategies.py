@@ -121,8 +121,10 @@ def documents(id_type: IdType) -> st.SearchStrategy[e.Event]:
     assert fields.keys() == e.KINDS.keys()
     common = {"effective_at": INSTANTS, "attested": TEXTS}
     return st.one_of(
-        st.fixed_dictionaries(needed, optional=optional | common).map(
-            lambda given, kind=kind: checked(e.KINDS[kind], given, id_type)  # type: ignore[misc]
-        )
-        for kind, (needed, optional) in fields.items()
+        [
+            st.fixed_dictionaries(needed, optional=optional | common).map(
+                lambda given, kind=kind: checked(e.KINDS[kind], given, id_type)  # type: ignore[misc]
+            )
+            for kind, (needed, optional) in fields.items()
+        ]
     )

@@ -93,10 +93,11 @@ def test_the_example_of_the_specification() -> None:
         b'{"commitments":["f6ETPlJwberQ12OMSXF5hacN4XvC/w1yz8HNGvwX0gI="],"kind":"choice.recorded",'
         b'"notice":{"id":"ai-notice","version":"2025-09"},"recorded_at":"2026-01-05T10:00:00Z","v":1}'
     )
-    assert draft.bodies == (
+    (body,) = draft.bodies
+    assert body == (
         b'{"act":{"what":"switched the toggle on","where":"settings page"},"decision":"grant",'
         b'"scope":{"categories":["posts"],"purposes":["generative-ai"],"recipients":["platform"]},'
-        b'"source":"settings","subject":"4711"}',
+        b'"source":"settings","subject":"4711"}'
     )
 
 

@@ -222,13 +222,18 @@ def test_a_document_whose_versions_are_no_list_has_no_versions(ledger: Ledger) -
 
 def test_every_reason_and_every_event_of_a_batch_is_told(ledger: Ledger) -> None:
     with pytest.raises(EventError) as caught:
-        append(ledger, {"kind": "subject.registered", "subject": 1}, without(GRANT, "act", "notice"), REFUSAL | {"subject": 2})
+        append(
+            ledger,
+            {"kind": "subject.registered", "subject": 1},
+            without(GRANT, "act", "notice"),
+            REFUSAL | {"subject": 2},
+        )
     assert [str(problem)[:9] for problem in caught.value.problems] == ["event 2: ", "event 2: ", "event 3: "]
     assert ledger.journal.head().size == 0
 
 
 def test_events_made_in_python_have_their_ids_checked(ledger: Ledger) -> None:
-    with pytest.raises(EventError, match="event 2: subject.registered: `subject`: expected an int64 id"):
+    with pytest.raises(EventError, match=r"event 2: subject\.registered: `subject`: expected an int64 id"):
         ledger.journal.append_many([e.SubjectRegistered(subject="1"), e.SubjectRegistered(subject="x")])
     ledger.journal.append_many([e.SubjectRegistered(subject="1")])
     (fact,) = ledger.store.facts_of(0, [1])
@@ -321,6 +326,15 @@ def test_another_journal_sees_what_was_appended(new_ledger: Open) -> None:
         append(ledger, {"kind": "suspension.lifted", "suspension": "s"})
     assert [one.kind for one in ledger.journal.globals()] == ["suspension.opened", "suspension.lifted"]
     assert [one.kind for one in ledger.journal.globals(1)] == ["suspension.opened"]
+
+
+def test_a_journal_whose_ledger_became_shorter_starts_anew(new_ledger: Open) -> None:
+    ledger, older = new_ledger(), new_ledger()
+    append(ledger, OPENED)
+    append(ledger, {"kind": "subject.registered", "subject": 1})
+    ledger.journal.store = older.store
+    append(ledger, OPENED)
+    assert older.journal.head().size == 1
 
 
 def test_what_a_failed_batch_said_is_forgotten(ledger: Ledger) -> None:

@@ -147,7 +147,7 @@ def _choice(event: e.ChoiceRecorded, recorded_at: int, parties: Parties) -> _Ref
         instants.add(max(effective, recorded_at))
     if event.organisation is not None:
         yield from _owner(event.by, parties.organisation(event.organisation), instants)
-    elif event.subject is not None:
+    if event.subject is not None:
         state = parties.subject(event.subject)
         yield from _living(state)
         yield from _acting(event.by, state, instants)

@@ -124,21 +124,29 @@ def unseal(entry: Entry, id_type: IdType) -> Event | None:
 
     People named beside the party and erased since are `None` in it.
     """
+    if entry.everyones:
+        return unsealed(entry, id_type)
+    whole = _public(entry)
+    bodies = [None if part is None else msgspec.json.decode(part.body) for part in entry.parts]
+    if entry.kind == "notice.delivered":
+        return _delivered(whole, bodies, id_type)
+    if bodies[0] is None:
+        return None
+    whole |= bodies[0]
+    _give_back(whole, [None if body is None else next(iter(body.values())) for body in bodies[1:]])
+    return read(whole, id_type)
+
+
+def unsealed(entry: Entry, id_type: IdType) -> Event:
+    """The event of an entry that is public in full."""
+    return read(_public(entry), id_type)
+
+
+def _public(entry: Entry) -> dict[str, Any]:
     whole: dict[str, Any] = msgspec.json.decode(entry.public)
     whole.pop("recorded_at")
     whole.pop("commitments", None)
-    bodies = [None if part is None else msgspec.json.decode(part.body) for part in entry.parts]
-    if entry.kind == "notice.delivered" and not entry.everyones:
-        return _delivered(whole, bodies, id_type)
-    if not entry.everyones:
-        if not bodies or bodies[0] is None:
-            return None
-        whole |= bodies[0]
-        others = [None if body is None else next(iter(body.values())) for body in bodies[1:]]
-        if entry.kind == "subject.aliased" and None in others:
-            return None
-        _give_back(whole, others)
-    return read(whole, id_type)
+    return whole
 
 
 def _give_back(whole: dict[str, Any], others: Sequence[Any]) -> None:

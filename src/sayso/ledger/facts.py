@@ -101,7 +101,7 @@ def channel_key(channel: str, id_type: IdType) -> Id:
             return int.from_bytes(digest[:8], "big") >> 1
         case IdType.UUID:
             return str(UUID(bytes=digest[:16]))
-        case IdType.STRING:
+        case _:
             return digest[:16].hex()
 
 

@@ -36,7 +36,7 @@ class IdType(StrEnum):
                 return _read_int(value)
             case IdType.UUID:
                 return _read_uuid(value)
-            case IdType.STRING:
+            case _:
                 if isinstance(value, str) and 0 < len(value) <= LONGEST and not _CONTROL.search(value):
                     return value
                 raise EventError(

@@ -104,7 +104,7 @@ def _add_batch(
         place = (chunk.file, chunk.until)
         if len(problems) > MOST_PROBLEMS:
             break
-        if progress is not None and not problems:
+        if progress is not None and chunk.events and not problems:
             progress(done + writer.head.size - first)
         if batch is not None and writer.head.size - first >= batch:
             ended = False

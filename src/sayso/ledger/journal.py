@@ -14,7 +14,7 @@ from sayso.ledger import events as e
 from sayso.ledger.admission import people, refusals
 from sayso.ledger.commitment import SALT_BYTES
 from sayso.ledger.document import normalised
-from sayso.ledger.entry import Entry, seal, split, unseal
+from sayso.ledger.entry import Entry, seal, split, unseal, unsealed
 from sayso.ledger.erasure import aliases_of, oblivion
 from sayso.ledger.facts import Fact, Party, facts
 from sayso.ledger.identity import Id, IdType
@@ -124,13 +124,11 @@ class Journal:
 
     def _caught_up(self, transaction: Writing, size: int) -> World:
         """The world at the head, from what was read of it before. Only what is committed is kept for later."""
-        world = self._world.copy()
-        if world.size > size:
-            world = World()
+        # An older copy may have been restored in the ledger's place.
+        world = World() if self._world.size > size else self._world.copy()
         for entry in transaction.globals(size, world.size):
-            event = unseal(entry, self.id_type)
-            if event is not None:
-                world.apply(event, entry.recorded_at if event.effective_at is None else event.effective_at)
+            event = unsealed(entry, self.id_type)
+            world.apply(event, entry.recorded_at if event.effective_at is None else event.effective_at)
         world.size = size
         self._world = world
         return world.copy()

@@ -138,10 +138,10 @@ def _plain(value: Any) -> Any:
             return {name if isinstance(name, str) else str(name): _plain(one) for name, one in value.items()}
         case list():
             return [_plain(one) for one in value]
-        case bool() | None:
-            return value
-        case int():
+        case int() if not isinstance(value, bool):
             return int(value)
+        case float():
+            return float(value)
         case str():
             return str(value)
         case _:
@@ -153,16 +153,10 @@ def _problem(path: Path, document: Any, text: str) -> Problem:
     message, _, place = text.partition(" - at `$")
     line, value = 1, document
     for name, index in re.findall(r"\.([\w-]+)|\[(\d+)\]", place):
-        step = int(index) if index else name
-        at = getattr(value, "lc", None)
-        if (
-            at is None
-            or not isinstance(value, dict | list)
-            or (step not in value if isinstance(value, dict) else False)
-        ):
-            break
-        line = at.key(step)[0] + 1 if isinstance(value, dict) else at.item(step)[0] + 1
-        value = value[step]
+        if index:
+            line, value = value.lc.item(int(index))[0] + 1, value[int(index)]
+        elif name in value:
+            line, value = value.lc.key(name)[0] + 1, value[name]
     return Problem(message[:1].lower() + message[1:], file=str(path), line=line)
 
 

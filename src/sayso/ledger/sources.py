@@ -58,11 +58,8 @@ def format_of(path: Path) -> Format:
 def chunks(path: Path, fmt: Format, id_type: IdType, *, from_line: int = 1, at_once: int = AT_ONCE) -> Iterator[Chunk]:
     """The events of a file, some lines at a time. Raises EventError if it cannot be read at all."""
     try:
-        match fmt:
-            case Format.NDJSON:
-                yield from _ndjson(path, id_type, from_line, at_once)
-            case Format.PARQUET:
-                yield from _parquet(path, id_type, from_line, at_once)
+        read_some = _ndjson if fmt is Format.NDJSON else _parquet
+        yield from read_some(path, id_type, from_line, at_once)
     except (OSError, pa.ArrowException) as error:
         raise EventError(Problem(f"the file could not be read as {fmt}: {_reason(error)}", file=str(path))) from error
 

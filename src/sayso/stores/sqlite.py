@@ -84,6 +84,7 @@ class SqliteStore:
         self._known: dict[int, bytes] = {}
         # Threads queue here: SQLite's own waiting polls, and is not fair.
         self._turn = Lock()
+        self._to_scrub = False
 
     @property
     def id_type(self) -> IdType:
@@ -99,15 +100,26 @@ class SqliteStore:
             with reported(self.path), _exclusive(self._engine) as connection:
                 session = SqliteWriting(_driver(connection), self._known)
                 yield session
-            if session.forgot:
+            self._to_scrub |= session.forgot
+            if self._to_scrub:
                 self._scrub()
         finally:
             self._turn.release()
 
     def _scrub(self) -> None:
-        """Empties the write-ahead log, so that what was erased is not left there. Readers may delay it."""
+        """Empties the write-ahead log, so that what was erased is not left there.
+
+        While somebody reads an older view that is not possible: then it is tried again after the next transaction, and
+        SQLite does it itself when the last process closes the ledger.
+        """
         with reported(self.path), self._engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            driver = _driver(connection)
+            driver.execute("PRAGMA busy_timeout = 0").close()
+            try:
+                (busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                driver.execute(f"PRAGMA busy_timeout = {round(self._wait * 1000)}").close()
+        self._to_scrub = bool(busy)
 
     @contextmanager
     def reading(self) -> Iterator[SqliteReading]:

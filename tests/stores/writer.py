@@ -1,0 +1,66 @@
+"""A process that writes to a ledger, and says after each step that it is done: to be killed, or to run out of room."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+
+from sayso.errors import StoreError
+from sayso.ledger import events as e
+from sayso.ledger.importing import import_events
+from sayso.ledger.journal import Journal
+from sayso.stores.sqlite import open_ledger
+
+
+def journal_on(path: str) -> Journal:
+    store = open_ledger(Path(path), wait=60)
+    return Journal(store, now=lambda: time.time_ns() // 1000, random_bytes=os.urandom)
+
+
+def say(line: object) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def append(path: str, first: str, count: str) -> None:
+    """Appends one event after another, and prints the position of each that is acknowledged."""
+    journal = journal_on(path)
+    say("ready")
+    for n in range(int(first), int(first) + int(count)):
+        say(journal.append(e.SubjectRegistered(subject=n)).position)
+
+
+def bulk(path: str, source: str, batch: str) -> None:
+    """Imports a file, and prints how many events were added so far."""
+    journal = journal_on(path)
+    say("ready")
+    import_events(journal, Path(source), batch=int(batch) or None, progress=say)
+
+
+def fill(path: str, most: str) -> None:
+    """Appends until a file would grow beyond `most` bytes, prints the error, and appends once more with room again."""
+    journal = journal_on(path)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(most), resource.RLIM_INFINITY))
+    try:
+        for n in range(1000):
+            journal.append_many([e.SubjectRegistered(subject=n * 100 + m) for m in range(100)])
+            say(n)
+    except StoreError as error:
+        say(error)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    say(journal.append(e.SubjectRegistered(subject=-1)).position)
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["append", ledger, first, count]:
+            append(ledger, first, count)
+        case ["import", ledger, source, batch]:
+            bulk(ledger, source, batch)
+        case ["fill", ledger, most]:
+            fill(ledger, most)
