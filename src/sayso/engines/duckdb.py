@@ -10,9 +10,8 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
-from ibis.backends.duckdb import Backend
 
-from sayso.engines.reading import corpus_sql, literal, shape_of
+from sayso.engines.reading import corpus_schema, corpus_sql, literal, shape_of
 from sayso.errors import CorpusError, EngineError, Problem
 from sayso.gate.columns import Columns
 from sayso.gate.engine import Question
@@ -40,32 +39,33 @@ class DuckDBEngine:
 
     def histories(self, facts: pa.RecordBatchReader, symbols: pa.Table, kin: pa.Table) -> Iterator[pa.RecordBatch]:
         """The sorted histories of `plan.history`, from a stream of facts that is read once."""
-        backend = self._connect()
-        backend.con.register("facts", facts)
-        table = ibis.table(ibis.schema(facts.schema), name="facts")
-        expression = history(table, ibis.memtable(symbols), ibis.memtable(kin))
-        yield from self._stream(backend, expression)
+        with self._connect() as connection:
+            tables = [
+                _named(connection, name, data)
+                for name, data in (("facts", facts), ("symbols", symbols), ("kin", kin))
+            ]
+            yield from _stream(connection, history(*tables))
 
     def verdicts(self, question: Question) -> Iterator[pa.RecordBatch]:
         """The verdicts of `plan.gate.verdicts` for the records of some Parquet files."""
-        backend = self._connect()
-        corpus = backend.sql(corpus_sql(question), dialect="duckdb")
-        held = question.snapshot.tables
-        tables = Tables(
-            standing=self._table(backend, "standing", held["standing"]),
-            overflow=self._table(backend, "overflow", held["overflow"]) if held["overflow"].num_rows else None,
-            answers=self._table(backend, "answers", held["answers"]),
-            categories=self._table(backend, "categories", held["categories"]),
-            places=self._table(backend, "places", held["places"]),
-        )
-        expression = verdicts(
-            corpus, shape_of(question), tables, question.snapshot.dimensions, stale=question.stale
-        )
-        yield from self._stream(backend, expression)
+        with self._connect() as connection:
+            connection.execute(f"CREATE TEMP VIEW corpus AS {corpus_sql(question)}")
+            held = {name: _named(connection, name, table) for name, table in question.snapshot.tables.items()}
+            tables = Tables(
+                standing=held["standing"],
+                overflow=held["overflow"] if question.snapshot.overflow.num_rows else None,
+                answers=held["answers"],
+                categories=held["categories"],
+                places=held["places"],
+            )
+            corpus = ibis.table(corpus_schema(question), name="corpus")
+            dimensions = question.snapshot.dimensions
+            expression = verdicts(corpus, shape_of(question), tables, dimensions, stale=question.stale)
+            yield from _stream(connection, expression)
 
     def to_parquet(self, source: Path, form: str, target: Path, columns: Columns) -> None:
         """Writes an NDJSON or CSV file as Parquet, instants left as the text that was written."""
-        connection = self._connect().con
+        connection = self._connect()
         reader = "read_json" if form == "ndjson" else "read_csv"
         how = ", format = 'newline_delimited'" if form == "ndjson" else ""
         try:
@@ -76,7 +76,7 @@ class DuckDBEngine:
             given = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
             option = "columns" if form == "ndjson" else "types"
             connection.execute(
-                f"COPY (SELECT * FROM {reader}({literal(str(source))}{how}, {option} = {{{given}}})) "  # noqa: S608  # quoted
+                f"COPY (SELECT * FROM {reader}({literal(str(source))}{how}, {option} = {{{given}}})) "  # quoted
                 f"TO {literal(str(target))} (FORMAT parquet)"
             )
         except duckdb.Error as error:
@@ -91,21 +91,21 @@ class DuckDBEngine:
                 )
             ) from None
 
-    def _connect(self) -> Backend:
-        return ibis.duckdb.connect(**self._settings)
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(config=self._settings)
 
-    @staticmethod
-    def _table(backend: Backend, name: str, table: pa.Table) -> ir.Table:
-        backend.con.register(name, table)
-        return ibis.table(ibis.schema(table.schema), name=name)
 
-    @staticmethod
-    def _stream(backend: Backend, expression: ir.Table) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from backend.to_pyarrow_batches(expression, chunk_size=ROWS_A_BATCH)
-        except duckdb.OutOfMemoryException as error:
-            raise EngineError("duckdb ran out of memory or disk; give it more with `--memory` or a larger disk") from error
-        except duckdb.Error as error:
-            raise EngineError(f"duckdb could not run the plan: {type(error).__name__}") from error
-        finally:
-            backend.disconnect()
+def _named(connection: duckdb.DuckDBPyConnection, name: str, data: pa.Table | pa.RecordBatchReader) -> ir.Table:
+    """A table of DuckDB's over Arrow data, as expressions name it."""
+    connection.register(name, data)
+    return ibis.table(ibis.schema(data.schema), name=name)
+
+
+def _stream(connection: duckdb.DuckDBPyConnection, expression: ir.Table) -> Iterator[pa.RecordBatch]:
+    """The rows of an expression, a batch at a time."""
+    try:
+        yield from connection.sql(ibis.to_sql(expression, dialect="duckdb")).to_arrow_reader(ROWS_A_BATCH)
+    except duckdb.OutOfMemoryException as error:
+        raise EngineError("duckdb ran out of memory or disk; give it more with `--memory` or a larger disk") from error
+    except (duckdb.Error, pa.ArrowException) as error:
+        raise EngineError(f"duckdb could not run the plan: {type(error).__name__}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ibis
 import pyarrow as pa
 import pyarrow.types as kinds
 
@@ -36,6 +37,18 @@ def shape_of(question: Question) -> Shape:
     )
 
 
+def corpus_schema(question: Question) -> ibis.Schema:
+    """The columns of `corpus_sql`."""
+    shape = shape_of(question)
+    ids = "int64" if kinds.is_integer(question.snapshot.standing.schema.field("subject").type) else "string"
+    columns = {"row": "int64", "category": "string", "collected": "int64"}
+    columns |= {"subjects": f"array<struct<id: {ids}, role: string>>"} if shape.several else {"subject": ids}
+    columns |= {"written": "string"} if shape.written else {}
+    columns |= {"reserved": "boolean"} if shape.reserved else {}
+    columns |= {"account": ids, "malformed": "boolean"} if shape.malformed else {}
+    return ibis.schema(columns)
+
+
 def corpus_sql(question: Question) -> str:
     """The query that reads every record of the parts, with the columns of `plan.gate.Shape`.
 
@@ -44,9 +57,7 @@ def corpus_sql(question: Question) -> str:
     columns, schema = question.columns, question.schema
     missing = [name for name in columns.used if name not in schema.names]
     if missing:
-        raise CorpusError(
-            [Problem(f"the corpus has no column `{name}`; it has {_named(schema)}") for name in missing]
-        )
+        raise CorpusError([Problem(f"the corpus has no column `{name}`; it has {_named(schema)}") for name in missing])
     ids = question.snapshot.standing.schema.field("subject").type
     selected = {
         "row": '"first" + file_row_number',
@@ -72,7 +83,7 @@ def corpus_sql(question: Question) -> str:
     paths = ", ".join(literal(str(part.path)) for part in question.parts)
     firsts = ", ".join(f"({literal(str(part.path))}, {part.first})" for part in question.parts)
     return (
-        f"SELECT {fields} FROM read_parquet([{paths}], file_row_number = true, filename = true) "  # noqa: S608  # quoted
+        f"SELECT {fields} FROM read_parquet([{paths}], file_row_number = true, filename = true) "  # quoted
         f'JOIN (VALUES {firsts}) AS parts("path", "first") ON filename = "path"'
     )
 

@@ -111,7 +111,5 @@ def _subject(item: object, path: Path, problems: list[Problem]) -> SubjectColumn
             role, optional = rest.get("role"), rest.get("optional", False)
             if (role is None or isinstance(role, str)) and isinstance(optional, bool):
                 return SubjectColumn(column, role, optional)
-    problems.append(
-        Problem(f"expected a column, or `column`, `role` and `optional`, got `{item}`", file=str(path))
-    )
+    problems.append(Problem(f"expected a column, or `column`, `role` and `optional`, got `{item}`", file=str(path)))
     return SubjectColumn("")

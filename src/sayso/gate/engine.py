@@ -49,9 +49,7 @@ class Engine(Protocol):
     def version(self) -> str:
         """Its version, for the manifest."""
 
-    def histories(
-        self, facts: pa.RecordBatchReader, symbols: pa.Table, kin: pa.Table
-    ) -> Iterator[pa.RecordBatch]:
+    def histories(self, facts: pa.RecordBatchReader, symbols: pa.Table, kin: pa.Table) -> Iterator[pa.RecordBatch]:
         """The sorted histories of `plan.history`."""
 
     def verdicts(self, question: Question) -> Iterator[pa.RecordBatch]:

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sayso.canonical import PREFIX
+from sayso.canonical import PREFIX, digest_file
 from sayso.gate.columns import Columns
 from sayso.gate.inputs import Input
 from sayso.gate.verdicts import Answer, Verdicts
@@ -119,6 +119,23 @@ def gate_file(
     finally:
         hashing.join()
     return Gated(file, PREFIX + digest.hexdigest(), permitted, denied, counts)
+
+
+def count_file(
+    file: Input, first: int, verdicts: Verdicts, report: Report, columns: Columns, *, done: Callable[[int], None]
+) -> Gated:
+    """Counts the verdicts of one file, and writes nothing."""
+    counts: Counter[tuple[int, str | None]] = Counter()
+    rows = 0
+    if columns.territory is None:
+        counts.update({(number, None): count for number, count in verdicts.counts(first, first + file.rows).items()})
+        done(file.rows)
+        return Gated(file, digest_file(file.source), None, None, counts)
+    for batch in pq.ParquetFile(file.path).iter_batches(columns=[columns.territory]):
+        _count(counts, verdicts, report, first + rows, pa.Table.from_batches([batch]), columns)
+        rows += batch.num_rows
+        done(batch.num_rows)
+    return Gated(file, digest_file(file.source), None, None, counts)
 
 
 def _hash_into(digest: Any, path: Path, stopped: threading.Event) -> None:

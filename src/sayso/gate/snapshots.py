@@ -59,9 +59,7 @@ def make(store: Store, view: View, use: Use, engine: Engine) -> Pinned:
         "position": view.size,
         "valid_until": until,
     }
-    return Pinned(
-        made, use, pins["policy"], pins["version"], view.size, until, _digest(made, pins)
-    )
+    return Pinned(made, use, pins["policy"], pins["version"], view.size, until, _digest(made, pins))
 
 
 def _person(view: View, subject: Any) -> Any:

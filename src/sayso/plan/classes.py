@@ -16,7 +16,7 @@ from sayso.plan.relevance import Relevance
 from sayso.plan.signature import SYMBOL_SHIFT, Ints
 from sayso.plan.symbols import Symbols
 from sayso.policy.decide import NOTHING_FOUND, find
-from sayso.policy.facts import AccountFacts, Facts, Id, Record, Subject, SubjectFacts, Suspension, Delivery, Use, Voice
+from sayso.policy.facts import AccountFacts, Delivery, Facts, Id, Record, Subject, SubjectFacts, Suspension, Use, Voice
 from sayso.policy.situation import NOW, THEN, WRITTEN
 from sayso.policy.verdict import Finding, Outcome
 from sayso.territory import country
@@ -67,8 +67,6 @@ class Axes:
         return len(self.categories) * len(self.places)
 
 
-
-
 def axes(relevance: Relevance, symbols: Symbols) -> Axes:
     """The axes for one use.
 
@@ -79,7 +77,6 @@ def axes(relevance: Relevance, symbols: Symbols) -> Axes:
     categories = tuple(dict.fromkeys(alike.values()))
     places: dict[object, int] = {None: 0, (): 1}
     examples: list[str | None] = [None, UNKNOWN_PLACE]
-
 
     def numbered(code: str) -> int:
         mark = relevance.place(code)
@@ -306,4 +303,3 @@ def _within(start: int | None, end: int | None, since: int | None, until: int | 
     if not lowest:
         return highest
     return max(lowest) if max(lowest) <= highest else None
-

@@ -52,7 +52,9 @@ class Shape:
     account: bool = False
 
 
-def verdicts(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions, *, stale: bool = False) -> ir.Table:
+def verdicts(
+    corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions, *, stale: bool = False
+) -> ir.Table:
     """The columns VERDICTS, one row for every row of the corpus, in no order.
 
     `result` numbers a row of the snapshot's results; `territory` one of its territories, -1 for the one written on
@@ -119,7 +121,9 @@ def _read(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions
     read = read.left_join(exact, read.written == exact.exact_code)
     country = tables.places.select(country_code="code", country_place="rest")
     subdivision = read.written.re_search(SUBDIVISION) & read.exact_place.isnull()
-    read = read.left_join(country, ibis.ifelse(subdivision, read.written[:2], ibis.null("string")) == country.country_code)
+    read = read.left_join(
+        country, ibis.ifelse(subdivision, read.written[:2], ibis.null("string")) == country.country_code
+    )
     malformed = read.exact_place.isnull() & ~read.written.re_search(WELL_FORMED)
     place = ibis.cases(
         (read.written.isnull(), 0), else_=ibis.coalesce(read.exact_place, read.country_place, UNKNOWN_PLACE)

@@ -21,9 +21,7 @@ def history(facts: ir.Table, symbols: ir.Table, kin: ir.Table) -> ir.Table:
     who hears them.
     """
     known = facts.join(symbols, "code")
-    instant = ibis.cases(
-        (known.instant.notnull(), known.instant), (known.recorded, known.recorded_at), else_=known.at
-    )
+    instant = ibis.cases((known.instant.notnull(), known.instant), (known.recorded, known.recorded_at), else_=known.at)
     known = known.mutate(at=instant, own_at=known.at)
     known = known.filter(~known.recorded | (known.recorded_at > known.own_at))
     kin = kin.rename(kin_id="id")

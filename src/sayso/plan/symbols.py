@@ -128,7 +128,9 @@ def symbols(payloads: Mapping[int, Mapping[str, Any]], relevance: Relevance) -> 
     return Symbols(table, collapsed, frozenset(alone), frozenset(counted), frozenset(scopes))
 
 
-def _state(payload: Mapping[str, Any], relevance: Relevance) -> tuple[bool, str | None, tuple[tuple[str, str], ...], bool]:
+def _state(
+    payload: Mapping[str, Any], relevance: Relevance
+) -> tuple[bool, str | None, tuple[tuple[str, str], ...], bool]:
     """What a registration, move or change of attributes says that is asked for."""
     given = payload.get("territory")
     territory = None if given is None else canonical(given)

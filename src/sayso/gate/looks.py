@@ -1,0 +1,78 @@
+"""A release's two looks at the ledger and the clock: only what is permitted at both is let through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from sayso.consent.reader import View
+from sayso.errors import EngineError
+from sayso.gate.snapshots import Pinned
+from sayso.gate.verdicts import UNANSWERED, Answer, Codec, Denials, Packed, Verdicts
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen at one position: a view of the ledger, and the snapshot made of it."""
+
+    view: View
+    pinned: Pinned
+    stale: bool
+
+    @property
+    def ids(self) -> pa.DataType:
+        """The type of the ledger's ids."""
+        return self.pinned.snapshot.standing.schema.field("subject").type
+
+    @property
+    def rules(self) -> dict[int, str]:
+        """The rules of the version in force, by their place in it."""
+        version = self.view.context.policy.in_force(self.pinned.use.at, self.view.context.withdrawn)
+        return {} if version is None else {rule.index: rule.id for rule in version.rules}
+
+
+class _Both(Codec):
+    """Two codecs as one: the numbers of the second come after those of the first."""
+
+    def __init__(self, first: Codec, second: Codec) -> None:
+        self._first, self._second = first, second
+        self.base = len(first.permits) * first.width
+        if self.base + len(second.permits) * second.width >= int(UNANSWERED):
+            raise EngineError("this use has more distinct verdicts than the gate can pack; narrow its rules")
+
+    def permitted(self, packed: Packed) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        late = packed >= self.base
+        mask = np.zeros(len(packed), np.bool_)
+        mask[late] = self._second.permitted(packed[late] - np.uint32(self.base))
+        return mask
+
+    def read(self, number: int) -> Answer:
+        return self._first.read(number) if number < self.base else self._second.read(number - self.base)
+
+
+def changed(first: Verdicts, second: Verdicts, start: int, until: int) -> bool:
+    """Whether the second look denies any record in [start, until) that the first let through."""
+    return bool((first.permitted(start, until) & ~second.permitted(start, until)).any())
+
+
+def merged(first: Verdicts, second: Verdicts) -> Verdicts:
+    """The verdicts of both looks: the second's where it denies or both permit, else the first's."""
+    codec = _Both(first.codec, second.codec)
+    rows = len(first.packed)
+    earlier = second.permitted(0, rows) & ~first.permitted(0, rows)
+    packed = np.where(earlier, first.packed, second.packed + np.uint32(codec.base))
+    only = np.flatnonzero(earlier[first.denials.rows])
+    order = np.argsort(np.concatenate((second.denials.rows, first.denials.rows[only])), kind="stable")
+    taken = pa.array(order)
+
+    def joined(later: pa.Array, before: pa.Array) -> pa.Array:
+        return pa.concat_arrays([later, before.take(pa.array(only))]).take(taken)
+
+    denials = Denials(
+        np.concatenate((second.denials.rows, first.denials.rows[only]))[order],
+        joined(second.denials.ids, first.denials.ids),
+        joined(second.denials.positions, first.denials.positions),
+    )
+    return Verdicts(codec, packed, denials)
