@@ -1,0 +1,123 @@
+"""Checking an output against its manifest, without trusting who made either."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sayso.canonical import digest_file
+from sayso.errors import VerificationError
+from sayso.gate import counting, manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing in which files and manifest differ: where, what the manifest says, and what was found."""
+
+    where: str
+    said: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: the manifest says {self.said}, found {self.found}"
+
+
+def verify(directory: Path, inputs: Path | None = None) -> list[Difference]:
+    """Everything in which an output differs from its manifest; nothing if they agree.
+
+    Every file's digest and number of records, that there is no other file, that the counts reconcile with each other
+    and with the denied-records report; and, given the directory in which the `inputs` are, theirs too.
+    Raises VerificationError if there is no manifest that can be read.
+    """
+    said = manifest.read(directory)
+    try:
+        return list(_differences(directory, inputs, said))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise VerificationError(
+            f"the manifest in `{directory.name}` lacks what one has, or holds it in another form ({error})"
+        ) from error
+
+
+def _differences(directory: Path, inputs: Path | None, said: dict[str, Any]) -> Iterator[Difference]:
+    yield from _files(directory, said)
+    for text in counting.differences(said["counts"]):
+        yield Difference("counts", "they reconcile", text)
+    yield from _sums(said)
+    yield from _reasons(directory, said)
+    if inputs is not None:
+        for entry in said["inputs"]:
+            yield from _file(inputs / entry["name"], f"input {entry['name']}", entry, parquet=False)
+
+
+def _files(directory: Path, said: dict[str, Any]) -> Iterator[Difference]:
+    named = {manifest.FILE}
+    for entry in said["outputs"]:
+        named.add(entry["path"])
+        path = directory / entry["path"]
+        if not path.resolve().is_relative_to(directory.resolve()):
+            yield Difference(entry["path"], "a file of the output", "a path outside it")
+            continue
+        yield from _file(path, entry["path"], entry, parquet=True)
+    there = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
+    for name in there:
+        if name not in named:
+            yield Difference(name, "nothing", "a file")
+
+
+def _file(path: Path, where: str, entry: dict[str, Any], *, parquet: bool) -> Iterator[Difference]:
+    if not path.is_file():
+        yield Difference(where, "a file", "none")
+        return
+    found = digest_file(path)
+    if found != entry["sha256"]:
+        yield Difference(where, entry["sha256"], found)
+    if parquet:
+        rows = _rows(path)
+        if rows != entry["records"]:
+            yield Difference(where, f"{entry['records']} records", "no Parquet" if rows is None else f"{rows} records")
+
+
+def _rows(path: Path) -> int | None:
+    try:
+        rows: int = pq.read_metadata(path).num_rows
+    except (pa.ArrowException, OSError):
+        return None
+    return rows
+
+
+def _sums(said: dict[str, Any]) -> Iterator[Difference]:
+    """The files' numbers of records against the counts."""
+    counts = said["counts"]
+    read = sum(entry["records"] for entry in said["inputs"])
+    if read != counts["records"]:
+        yield Difference("counts", f"{counts['records']} records", f"{read} in the inputs")
+    for kind in ("permitted", "denied"):
+        held = sum(entry["records"] for entry in said["outputs"] if entry["kind"] == kind)
+        if held != counts[kind]:
+            yield Difference("counts", f"{counts[kind]} {kind}", f"{held} in the files")
+
+
+def _reasons(directory: Path, said: dict[str, Any]) -> Iterator[Difference]:
+    """The reasons in the denied-records report against the counts."""
+    found: Counter[str | None] = Counter()
+    for entry in said["outputs"]:
+        path = directory / entry["path"]
+        if entry["kind"] != "denied" or not path.is_file():
+            continue
+        try:
+            reasons = pq.read_table(path, columns=["reason"]).column("reason").cast(pa.string())
+        except (pa.ArrowException, OSError):
+            return  # already told: not the file of the manifest
+        for item in pc.value_counts(reasons).to_pylist():
+            found[item["values"]] += item["counts"]
+    stated = Counter(said["counts"]["by_reason"])
+    for reason in sorted({*found, *stated}, key=str):
+        if found[reason] != stated[reason]:
+            yield Difference("denied", f"{stated[reason]} `{reason}`", f"{found[reason]} in the report")
