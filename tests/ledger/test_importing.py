@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -103,6 +104,18 @@ def test_in_batches_what_was_whole_stays_and_the_rest_can_be_resumed(ledger: Led
     assert import_events(ledger.journal, path, batch=2, from_line=7, progress=seen.append) == (6, 10)
     assert seen == [2, 4]
     assert [one.event for one in ledger.journal.read()] == [e.SubjectRegistered(subject=n) for n in range(10)]
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_the_cycle_collector_is_left_as_it_was(ledger: Ledger, tmp_path: Path, collecting: bool) -> None:
+    path = ndjson(tmp_path / "a.ndjson", registered(1), "oops")
+    try:
+        (gc.enable if collecting else gc.disable)()
+        with pytest.raises(EventError):
+            import_events(ledger.journal, path)
+        assert gc.isenabled() is collecting
+    finally:
+        gc.enable()
 
 
 def test_an_empty_file_imports_nothing(ledger: Ledger, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ event can be true beside what the ledger holds. No message holds an id.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sayso import instant
 from sayso.canonical import digest
@@ -25,14 +25,9 @@ _ERASED = ("the subject was erased, and nothing more may be said of it", None)
 
 def refusals(event: e.Event, recorded_at: int, parties: Parties, world: World) -> list[Problem]:
     """Everything for which an event is refused; empty if it is admitted."""
-    return [
-        Problem(f"{event.kind}: {message}", remedy=remedy)
-        for message, remedy in (
-            *_of_time(event, recorded_at),
-            *_of_names(event, parties),
-            *_of_kind(event, recorded_at, parties, world),
-        )
-    ]
+    found = [*_of_time(event, recorded_at), *_of_kind(event, recorded_at, parties, world)]
+    found += [("it names a person who was erased", None) for one in _names(event) if parties.subject(one).erased]
+    return [Problem(f"{event.kind}: {message}", remedy=remedy) for message, remedy in found]
 
 
 def people(event: e.Event) -> Iterator[Id]:
@@ -41,25 +36,26 @@ def people(event: e.Event) -> Iterator[Id]:
     if subject is not None:
         yield subject
     if isinstance(event, e.NoticeDelivered):
-        yield from (one for one in event.audience.subjects or () if one is not None)
+        yield from _known(event.audience.subjects or ())
     elif isinstance(event, e.SubjectAliased):
         yield event.other
     else:
         yield from _names(event)
 
 
-def _names(event: e.Event) -> Iterator[Id]:
+def _names(event: e.Event) -> Iterable[Id]:
     """The guardian, agent or owners that an event names beside its party."""
     match event:
-        case e.OrganisationOwners():
-            yield from (one for one in event.owners if one is not None)
         case e.ChoiceRecorded():
-            if event.by is not None and event.by.id is not None:
-                yield event.by.id
-        case _ if event.names is not None:
-            one: Id | None = getattr(event, event.names)
-            if one is not None:
-                yield one
+            return () if event.by is None else _known((event.by.id,))
+        case e.OrganisationOwners():
+            return _known(event.owners)
+        case _:
+            return () if event.names is None else _known((getattr(event, event.names),))
+
+
+def _known(ids: Iterable[Id | None]) -> Iterable[Id]:
+    return [one for one in ids if one is not None]
 
 
 _Refusals = Iterator[tuple[str, str | None]]
@@ -70,11 +66,6 @@ def _of_time(event: e.Event, recorded_at: int) -> _Refusals:
     scheduled = isinstance(event, e.SuspensionOpened | e.SuspensionLifted)
     if at is not None and at > recorded_at + SKEW and not scheduled:
         yield f"`effective_at` is in the future (`{instant.format(at)}`)", "only suspensions can be scheduled"
-
-
-def _of_names(event: e.Event, parties: Parties) -> _Refusals:
-    if any(parties.subject(one).erased for one in _names(event)):
-        yield "it names a person who was erased", None
 
 
 def _of_kind(event: e.Event, recorded_at: int, parties: Parties, world: World) -> _Refusals:

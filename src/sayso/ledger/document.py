@@ -27,6 +27,8 @@ INSTANTS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 """The instants in a document beside `effective_at`, by kind."""
 
+_SAFE = 2**62
+
 
 def read(document: object, id_type: IdType) -> Event:
     """The event that a document writes.
@@ -88,13 +90,12 @@ def document(event: Event) -> dict[str, Any]:
 def normalised(event: Event, id_type: IdType) -> Event:
     """The event with every id in the ledger's one form. Raises EventError for an id of another type."""
     changes: dict[str, Any] = {}
-    for name in (*event.ids, event.names):
-        if name is not None:
-            value = getattr(event, name)
-            if value is not None:
-                one = _read_id(event, name, value, id_type)
-                if one is not value:
-                    changes[name] = one
+    for name in event.ids if event.names is None else (*event.ids, event.names):
+        value = getattr(event, name)
+        if value is not None:
+            one = _read_id(event, name, value, id_type)
+            if one is not value:
+                changes[name] = one
     match event:
         case OrganisationOwners(owners=several):
             changes["owners"] = _read_ids(event, "owners", several, id_type)
@@ -123,6 +124,8 @@ def _read_ids(event: Event, name: str, several: tuple[Id | None, ...], id_type: 
 
 
 def _read_id(event: Event, name: str, value: object, id_type: IdType) -> Id:
+    if type(value) is int and id_type is IdType.INT64 and -_SAFE <= value <= _SAFE:
+        return value
     if id_type is IdType.STRING and type(value) is str and value.isalnum() and len(value) <= 64:
         return value
     try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,7 +65,25 @@ def load(
     progress: Callable[[int], None] | None = None,
 ) -> Imported:
     """Appends chunks of events, whole or in batches, as `import_events` does."""
-    left = iter(parts)
+    with _uncollected():
+        return _load(journal, iter(parts), batch, progress)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the cycle collector: events hold no cycles, and walking them again and again takes a fifth of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _load(
+    journal: Journal, left: Iterator[Chunk], batch: int | None, progress: Callable[[int], None] | None
+) -> Imported:
     start = stop = None
     done = 0
     resume: tuple[str, int] | None = None

@@ -31,6 +31,7 @@ ACTORS = {
 }
 """Which role each kind begins or ends."""
 
+_HEEDED = frozenset(ACTORS) | {"subject.registered", "subject.erased", "organisation.owners"}
 _OWN_TOMBSTONE = b'{"kind":"subject.erased"}'
 
 
@@ -47,7 +48,10 @@ class PartyState:
 
     def apply(self, fact: Fact) -> None:
         """Takes in one more fact."""
-        match kind_of(fact.payload):
+        kind = kind_of(fact.payload)
+        if kind not in _HEEDED:
+            return
+        match kind:
             case "subject.registered":
                 self.registered = True
             case "subject.erased":
@@ -56,8 +60,9 @@ class PartyState:
                 owners = self.owners.setdefault((fact.effective_at, fact.position), set())
                 if fact.other is not None:
                     owners.add(fact.other)
-            case kind if kind in ACTORS and fact.other is not None:
-                self.actors.append((fact.effective_at, fact.row, *_actor(kind, fact.other)))
+            case _ if fact.other is not None:
+                role, begins = ACTORS[kind]
+                self.actors.append((fact.effective_at, fact.row, role, fact.other, begins))
             case _:
                 pass
 
@@ -82,7 +87,11 @@ class Parties:
 
     def apply(self, fact: Fact) -> None:
         """Takes in one more fact."""
-        self._states.setdefault((fact.party, fact.id), PartyState()).apply(fact)
+        key = (fact.party, fact.id)
+        state = self._states.get(key)
+        if state is None:
+            state = self._states[key] = PartyState()
+        state.apply(fact)
 
     def subject(self, one: Id) -> PartyState:
         """What is known of a subject."""
@@ -94,11 +103,6 @@ class Parties:
 
 
 UNKNOWN = PartyState()
-
-
-def _actor(kind: str, actor: Id) -> tuple[str, Id, bool]:
-    role, begins = ACTORS[kind]
-    return role, actor, begins
 
 
 @dataclass(slots=True)
