@@ -62,7 +62,9 @@ class Case:
         self.at, self.collected = use.at, record.collected_at or 0
         self.cell = (use.purpose, category, use.recipient)
 
-    def found(self, outcome: Outcome, s: Situation | None = None, rule: Rule | None = None, *behind: int | None) -> Finding:
+    def found(
+        self, outcome: Outcome, s: Situation | None = None, rule: Rule | None = None, *behind: int | None
+    ) -> Finding:
         positions = tuple(position for position in behind if position is not None)
         place = (s.index, rule.index if rule else -1) if s else (-1, -1)
         return Finding(outcome, self.index, *place, self.leaf, s.territory if s else None, positions)
@@ -108,7 +110,9 @@ class Case:
                         yield self.found(Outcome.REFUSED, s, None, refusal.position)
         for rule in self.version.rules:
             if rule.min_age and rule.scope.covers(*self.cell) and rule.data.holds(self.collected):
-                if self.who.youngest is not None and too_young(rule.min_age, self.who.youngest, self.at, self.collected):
+                if self.who.youngest is not None and too_young(
+                    rule.min_age, self.who.youngest, self.at, self.collected
+                ):
                     yield self.found(Outcome.UNDER_AGE, every[0], rule)
 
     def matched(self, s: Situation, place: str, age: int | None) -> Iterator[Finding]:
@@ -116,9 +120,7 @@ class Case:
         account = None if self.record.account is None else self.facts.account(self.record.account)
         silence = True
         for rule in self.version.rules:
-            asked = {
-                name: attribute(self.policy.attributes[name], self.who, account, s.at) for name in rule.attributes
-            }
+            asked = {name: attribute(self.policy.attributes[name], self.who, account, s.at) for name in rule.attributes}
             if (
                 rule.scope.covers(*self.cell)
                 and rule.data.holds(self.collected)

@@ -131,6 +131,7 @@ class Rule:
     basis: str | None = None
     why: str | None = None
     source: str | None = None
+    covers_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

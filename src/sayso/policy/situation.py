@@ -68,7 +68,8 @@ def known(territory: str | None) -> bool:
 
 def alternatives(policy: Policy, facts: Facts, territory: str | None) -> tuple[str, ...]:
     """The places that a territory may stand for: itself, and where it is less precise than a rule or suspension
-    asks for, each subdivision named. None for an unknown territory."""
+    asks for, each subdivision named. None for an unknown territory.
+    """
     if territory is None or not is_known(territory):
         return ()
     named = policy.subdivisions.union(*(named_subdivisions(stop.territories) for stop in facts.suspensions))
@@ -85,9 +86,7 @@ def ages(who: SubjectFacts, at: int) -> tuple[int | None, ...]:
     return (None if who.born is None else now - who.born - 1, *(now - born - 1 for born in younger))
 
 
-def attribute(
-    declared: Attribute, who: SubjectFacts, account: AccountFacts | None, at: int
-) -> str | None:
+def attribute(declared: Attribute, who: SubjectFacts, account: AccountFacts | None, at: int) -> str | None:
     """The value of an attribute at an instant; its default where none is known, `None` where there is no default."""
     histories: Mapping[str, History[str]] = who.attributes
     if declared.of_account:
@@ -98,6 +97,7 @@ def attribute(
 
 def too_young(least: MinAge, born: int, at: int, collected: int) -> bool:
     """Whether a person born in this year is under the least age at the use or, by default, when the data was
-    collected."""
+    collected.
+    """
     instants = (at,) if least.at_use_only else (at, collected)
     return any(year(instant) - born - 1 < least.age for instant in instants)

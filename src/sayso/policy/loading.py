@@ -1,0 +1,71 @@
+"""Loading a policy document: read, parsed, compiled and checked, with every problem at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sayso.errors import PolicyError, Problem
+from sayso.policy.check import check
+from sayso.policy.compiling import compile_policy
+from sayso.policy.document import Document
+from sayso.policy.model import Policy
+from sayso.policy.parse import parse, read
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check of a document found. `policy` is `None` if there are errors."""
+
+    policy: Policy | None
+    errors: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+
+def examine(text: str | bytes, file: str | None = None) -> Report:
+    """A document checked: the policy, or every error in it, and what is worth a second look. Never raises."""
+    source = read(text, file)
+    document = parse(source)
+    if document is None:
+        return Report(None, _ordered(source.problems), ())
+    policy = compile_policy(document, source)
+    findings = check(document, policy, source)
+    errors = _ordered([*source.problems, *findings.errors])
+    return Report(None if errors else policy, errors, _ordered(findings.warnings))
+
+
+def loads(text: str | bytes, file: str | None = None) -> Policy:
+    """The policy that a text writes. Raises PolicyError with every problem in it."""
+    report = examine(text, file)
+    if report.policy is None:
+        raise PolicyError(report.errors)
+    return report.policy
+
+
+def load(path: Path) -> Policy:
+    """The policy in a file. Raises PolicyError with every problem in it, or if there is no such file."""
+    return loads(_bytes(path), str(path))
+
+
+def examine_file(path: Path) -> Report:
+    """A document in a file, checked. Raises PolicyError if there is no such file."""
+    return examine(_bytes(path), str(path))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PolicyError(Problem(f"cannot be read: {error.strerror}", str(path))) from error
+
+
+def _ordered(problems: list[Problem]) -> tuple[Problem, ...]:
+    unique = dict.fromkeys(problems)
+    return tuple(sorted(unique, key=lambda problem: (problem.line or 0, problem.column or 0)))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a policy document, for editors."""
+    made = Document.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sayso policy", **made}
