@@ -10,6 +10,8 @@ from __future__ import annotations
 import sqlite3
 import struct
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,26 +30,37 @@ def scan(
     if unknown or not columns:
         raise ValueError(f"expected columns among {', '.join(COLUMNS)}")
     shape = schema(id_type, tuple(columns))
+    named = [name for name in columns if name != "position"]
+    others = "count(other)" if "other" in columns else "0"
     query = (
-        f"SELECT max(row), count(*), count(other), {', '.join(_joined(name) for name in columns)} FROM "
-        "(SELECT row, party, id, at, effective_at, recorded_at, code, other FROM facts"
-        " WHERE row > ? AND row < ? ORDER BY row LIMIT ?)"
+        f"SELECT max(row), count(*), {others}, {', '.join(_joined(name) for name in columns)} FROM "
+        f"(SELECT {', '.join(['row', *named])} FROM facts WHERE row > ? AND row < ? ORDER BY row LIMIT ?)"
     )
-    last, end = -1, upto << ROW_BITS
-    while True:
-        found, rows, others, *texts = connection.execute(query, (last, end, batch_rows)).fetchone()
-        if not rows:
-            return
-        last = found
-        arrays = [
-            pa.nulls(rows, shape.field(name).type)
-            if name == "other" and not others
-            else _array(text, shape.field(name))
-            for name, text in zip(columns, texts, strict=True)
-        ]
-        yield pa.RecordBatch.from_arrays(arrays, schema=shape)
-        if rows < batch_rows:
-            return
+    end = upto << ROW_BITS
+
+    def fetch(last: int) -> tuple[Any, ...]:
+        row: tuple[Any, ...] = connection.execute(query, (last, end, batch_rows)).fetchone()
+        return row
+
+    # SQLite joins the next batch, without Python's lock, while this one is cast and used.
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(fetch, -1)
+        while True:
+            last, rows, known, *texts = coming.result()
+            if not rows:
+                return
+            more = rows == batch_rows
+            if more:
+                coming = ahead.submit(fetch, last)
+            arrays = [
+                pa.nulls(rows, shape.field(name).type)
+                if name == "other" and not known
+                else _array(text, shape.field(name))
+                for name, text in zip(columns, texts, strict=True)
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, schema=shape)
+            if not more:
+                return
 
 
 def _joined(name: str) -> str:
