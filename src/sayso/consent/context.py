@@ -80,6 +80,4 @@ def _ending(broadcast: Broadcast, begins: list[Delivery]) -> Broadcast:
     """The same, ending at the first later instant at which another version of its notice is told or published."""
     own = broadcast.delivery
     later = [d.at for d in begins if d.notice == own.notice and d.version != own.version and d.at > own.at]
-    return Broadcast(
-        own, broadcast.territories, broadcast.attributes, sign_up=True, until=min(later, default=None)
-    )
+    return Broadcast(own, broadcast.territories, broadcast.attributes, sign_up=True, until=min(later, default=None))

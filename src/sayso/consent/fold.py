@@ -54,9 +54,7 @@ class Fact:
         return (self.at, self.position)
 
 
-def fold_subject(
-    facts: Iterable[Fact], aliases: Mapping[Id, Sequence[Fact]], context: Context
-) -> SubjectFacts:
+def fold_subject(facts: Iterable[Fact], aliases: Mapping[Id, Sequence[Fact]], context: Context) -> SubjectFacts:
     """What is known of one person, from their own facts and those of every alias, each by its own id."""
     own = sorted(facts, key=lambda fact: fact.order)
     registered = [fact.at for fact in own if fact.kind == "subject.registered"]
@@ -80,7 +78,10 @@ def fold_subject(
         voice=Voice(voice.choices, voice.signals, told),
         aliases=tuple(
             Voice(heard.choices, heard.signals)
-            for heard in (fold_voice(aliases[alias], context) for alias in sorted(aliases, key=lambda alias: (type(alias).__name__, alias)))
+            for heard in (
+                fold_voice(aliases[alias], context)
+                for alias in sorted(aliases, key=lambda alias: (type(alias).__name__, alias))
+            )
         ),
     )
 
@@ -144,9 +145,7 @@ def _signals(own: Sequence[Fact], context: Context) -> Iterable[Signal]:
     for fact in seen:
         name = fact.payload["signal"]
         for signal in context.editions.signals(name, fact.position):
-            yield Signal(
-                signal.scope, signal.territories, fact.at, first[name, fact.other], fact.position
-            )
+            yield Signal(signal.scope, signal.territories, fact.at, first[name, fact.other], fact.position)
 
 
 def _attributes(own: Sequence[Fact]) -> Mapping[str, History[str]]:
@@ -169,7 +168,9 @@ def _born(facts: Iterable[Fact]) -> int | None:
 
 def _told(own: Sequence[Fact], context: Context) -> Iterable[Delivery]:
     """The deliveries to audiences that reached this person."""
-    states = [fact for fact in own if fact.kind in ("subject.registered", "subject.moved", "subject.attributes-changed")]
+    states = [
+        fact for fact in own if fact.kind in ("subject.registered", "subject.moved", "subject.attributes-changed")
+    ]
     for broadcast in context.broadcasts:
         if broadcast.sign_up:
             yield from _at_sign_up(states, broadcast, context)

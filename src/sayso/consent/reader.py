@@ -157,7 +157,12 @@ def gather(read: Sequence[Read], editions: Sequence[tuple[int, Policy]], decidin
             case _:
                 pass
     return Context(
-        known.editions, tuple(suspensions.values()), tuple(published), tuple(deliveries), frozenset(withdrawn), announced
+        known.editions,
+        tuple(suspensions.values()),
+        tuple(published),
+        tuple(deliveries),
+        frozenset(withdrawn),
+        announced,
     )
 
 

@@ -31,7 +31,7 @@ class DuckDBEngine:
     def __init__(
         self, *, memory_limit: str = DEFAULT_MEMORY, threads: int | None = None, temp_directory: Path | None = None
     ) -> None:
-        self._settings: dict[str, str | int] = {"memory_limit": memory_limit, "autoinstall_known_extensions": "false"}
+        self._settings: dict[str, str | bool | int | float | list[str]] = {"memory_limit": memory_limit, "autoinstall_known_extensions": "false"}
         if threads is not None:
             self._settings["threads"] = threads
         if temp_directory is not None:

@@ -91,7 +91,7 @@ def columns_from_yaml(path: Path) -> Columns:
     subjects = tuple(_subject(item, path, problems) for item in _listed(loaded.get("subjects"), path, problems))
     if problems:
         raise CorpusError(problems)
-    return Columns(subjects, **given)  # type: ignore[arg-type]  # keys are field names, values are strings
+    return Columns(subjects, **given)
 
 
 def _listed(value: object, path: Path, problems: list[Problem]) -> list[object]:

@@ -154,7 +154,7 @@ def load(directory: Path) -> Pinned:
     about = json.loads((directory / META).read_text("utf-8"))
     names = ("standing", "overflow", "answers", "categories", "places", "results")
     tables = {name: pa.ipc.open_file(pa.memory_map(str(directory / f"{name}.arrow"))).read_all() for name in names}
-    sized = {name: tuple(value) if isinstance(value, list) else value for name, value in about["dimensions"].items()}
+    sized: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in about["dimensions"].items()}
     snapshot = Snapshot(
         Dimensions(**sized), tables["standing"], tables["overflow"], tables["answers"], tables["categories"],
         tables["places"], tables["results"], tuple(about["territories"]), tuple(about["categories"]),

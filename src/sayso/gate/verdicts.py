@@ -49,7 +49,8 @@ class Codec:
             for name in ("result", "territory", "category")
         )
         packed = (result * len(self._territories) + territory + 2) * len(self._categories) + category + 1
-        return packed.astype(np.uint32)
+        narrow: Packed = packed.astype(np.uint32)
+        return narrow
 
     def permitted(self, packed: Packed) -> npt.NDArray[np.bool_]:
         """Which of these records are permitted."""

@@ -201,7 +201,8 @@ class Classes:
             return words.tobytes()
         places = np.array(self.symbols.places, np.int64)
         rest = words & ((1 << SYMBOL_SHIFT) - 1)
-        return (places[words >> SYMBOL_SHIFT] << SYMBOL_SHIFT | rest).tobytes()
+        collapsed: bytes = (places[words >> SYMBOL_SHIFT] << SYMBOL_SHIFT | rest).tobytes()
+        return collapsed
 
     def _shape(self, at: Ints, position: Ints, who: SubjectFacts) -> Shape:
         borders: list[int] = []

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias, TypeVar
-from uuid import UUID
 
 from sayso.policy.terms import ALWAYS, Scope, Window
 from sayso.territory import Region
 
-Id: TypeAlias = int | str | UUID
+Id: TypeAlias = int | str
 _T = TypeVar("_T")
 History: TypeAlias = tuple[tuple[int, _T], ...]
 """Values with the instants from which they hold, in order of instant, then position."""

@@ -64,7 +64,7 @@ def read(text: str | bytes, file: str | None = None) -> Source:
         try:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            line = text.count(b"\n", 0, error.start) + 1
+            line = text[: error.start].count(b"\n") + 1
             source.problems.append(Problem("expected UTF-8 text", file, line, remedy="save the file as UTF-8"))
             return source
     try:
