@@ -22,7 +22,7 @@ from tests.ledger.strategies import documents
 
 DAY = instant.DAY
 DOCUMENT = {"versions": [{"id": "v1", "effective": "2025-03-01T00:00:00Z"}, {"id": "old", "effective": "2024-01-01T00:00:00Z"},
-                         {"id": "odd", "effective": 5}, {"id": "bad", "effective": "soon"}, "x"]}  # fmt: skip
+                         {"id": "odd", "effective": True}, {"id": "far", "effective": -(10**18)}, {"id": "v3", "effective": 1740787200000000}, {"id": "v0", "effective": 1}, {"id": "bad", "effective": "soon"}, "x"]}  # fmt: skip
 SCOPE = {"purposes": ["train"], "categories": ["posts"], "recipients": ["platform"]}
 GRANT: dict[str, Any] = {
     "kind": "choice.recorded", "subject": 1, "decision": "grant", "source": "settings", "scope": SCOPE,
@@ -86,6 +86,7 @@ ADMITTED: list[dict[str, Any]] = [
     {"kind": "notice.published", "notice": "n", "version": "1"},
     {"kind": "notice.published", "notice": "n", "version": "1", "digest": digest("n")},
     {"kind": "version.withdrawn", "version": "v1", "reason": "an undertaking"},
+    {"kind": "version.withdrawn", "version": "v3", "reason": "an undertaking"},
     OPENED | {"suspension": "s2", "effective_at": at(30), "scope": {"data": {"from": at(-1), "until": at(0)}}},
     OPENED | {"suspension": "s2", "scope": {"data": {"until": at(0)}}},
     {"kind": "suspension.lifted", "suspension": "s", "evidence": {"c1": "a", "c2": "b"}},
@@ -158,8 +159,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"kind": "policy.published", "platform": "p", "digest": digest(1), "document": {}}, "`digest` is not that of"),
     ({"kind": "version.withdrawn", "version": "v2", "reason": "r"}, "has no version `v2`"),
     ({"kind": "version.withdrawn", "version": "odd", "reason": "r"}, "has no version `odd`"),
+    ({"kind": "version.withdrawn", "version": "far", "reason": "r"}, "has no version `far`"),
     ({"kind": "version.withdrawn", "version": "bad", "reason": "r"}, "has no version `bad`"),
     ({"kind": "version.withdrawn", "version": "old", "reason": "r"}, "took effect at `2024-01-01T00:00:00Z`"),
+    ({"kind": "version.withdrawn", "version": "v0", "reason": "r"}, "took effect at `1970-01-01T00:00:00.000001Z`"),
     (OPENED, "there is a suspension `s` already"),
     (OPENED | {"suspension": "s2", "scope": {"data": {"from": at(0), "until": at(0)}}}, "to end after it begins"),
     ({"kind": "suspension.lifted", "suspension": "x"}, "there is no suspension `x`"),

@@ -160,6 +160,9 @@ class World:
 
 
 def _instant(value: object) -> int | None:
+    """An instant in a policy document: microseconds, as the normalised form has them, or written out."""
+    if type(value) is int and instant.EARLIEST <= value <= instant.LATEST:
+        return value
     if not isinstance(value, str):
         return None
     try:
