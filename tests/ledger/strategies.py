@@ -14,7 +14,7 @@ from sayso.ledger.document import checked
 from sayso.ledger.identity import IdType
 
 INSTANTS = st.integers(instant.parse("1971-01-01T00:00:00Z"), instant.parse("2037-01-01T00:00:00Z"))
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40)
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
 KEYS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,8}", fullmatch=True)
 TERRITORIES = st.sampled_from(["FR", "US", "US-CA", "GB", "HK", "ES-CN"])

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from sayso import instant
 from sayso.canonical import digest
-from sayso.errors import Problem
+from sayso.errors import InputError, Problem
 from sayso.ledger import events as e
 from sayso.ledger.facts import MOST_LISTED, loosens
 from sayso.ledger.identity import Id
@@ -204,8 +204,7 @@ def _delivery(event: e.NoticeDelivered, parties: Parties) -> _Refusals:
 def _of_everyone(event: e.Event, recorded_at: int, world: World) -> _Refusals:
     match event:
         case e.PolicyPublished():
-            if event.digest != digest(event.document):
-                yield f"`digest` is not that of `document`, which is `{digest(event.document)}`", None
+            yield from _edition(event)
         case e.NoticePublished():
             known = world.notices.get((event.notice, event.version))
             if known is not None and event.digest is not None and event.digest != known:
@@ -229,6 +228,16 @@ def _of_everyone(event: e.Event, recorded_at: int, world: World) -> _Refusals:
                 yield f"unknown dataset `{missing[0]}`", "record `dataset.built` first"
         case _:
             return
+
+
+def _edition(event: e.PolicyPublished) -> _Refusals:
+    try:
+        found = digest(event.document)
+    except InputError as error:
+        yield f"`document`: {error}", None
+        return
+    if event.digest != found:
+        yield f"`digest` is not that of `document`, which is `{found}`", None
 
 
 def _withdrawal(event: e.VersionWithdrawn, recorded_at: int, world: World) -> _Refusals:

@@ -13,8 +13,8 @@ from msgspec import Meta, Struct, field
 
 from sayso.ledger.identity import Id
 
-Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=2000)]
-Name: TypeAlias = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,200}\Z")]
+Text: TypeAlias = Annotated[str, Meta(pattern=r"^[^\x00\ud800-\udfff]{1,2000}\Z")]
+Name: TypeAlias = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]{1,200}\Z")]
 Key: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z")]
 Territory: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?\Z")]
 Digest: TypeAlias = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]

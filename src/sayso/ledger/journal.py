@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
+import msgspec
+
 from sayso.errors import EventError, Problem
 from sayso.ledger import events as e
 from sayso.ledger.admission import people, refusals
 from sayso.ledger.commitment import SALT_BYTES
-from sayso.ledger.document import normalised
+from sayso.ledger.document import checked
 from sayso.ledger.entry import Entry, seal, split, unseal, unsealed
 from sayso.ledger.erasure import aliases_of, oblivion
 from sayso.ledger.facts import Fact, Party, facts
@@ -179,7 +181,8 @@ class Writer:
         fitting: list[tuple[int, e.Event]] = []
         for index, event in enumerate(events):
             try:
-                fitting.append((index, normalised(event, self._id_type)))
+                # What is made in Python has not been checked as a document is when it is read.
+                fitting.append((index, checked(type(event), msgspec.to_builtins(event), self._id_type)))
             except EventError as error:
                 refused += [Refused(index, problem) for problem in error.problems]
         return sorted(refused + self.add_normalised(fitting), key=lambda one: one.place)
