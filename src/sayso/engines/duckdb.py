@@ -15,7 +15,7 @@ from sayso.engines.reading import corpus_schema, corpus_sql, literal, shape_of
 from sayso.errors import CorpusError, EngineError, Problem
 from sayso.gate.columns import Columns
 from sayso.gate.engine import Question
-from sayso.plan.gate import Tables, verdicts
+from sayso.plan.gate import Tables, combinations, verdicts
 from sayso.plan.history import history
 
 ROWS_A_BATCH = 262_144
@@ -31,7 +31,10 @@ class DuckDBEngine:
     def __init__(
         self, *, memory_limit: str = DEFAULT_MEMORY, threads: int | None = None, temp_directory: Path | None = None
     ) -> None:
-        self._settings: dict[str, str | bool | int | float | list[str]] = {"memory_limit": memory_limit, "autoinstall_known_extensions": "false"}
+        self._settings: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory_limit,
+            "autoinstall_known_extensions": "false",
+        }
         if threads is not None:
             self._settings["threads"] = threads
         if temp_directory is not None:
@@ -41,27 +44,25 @@ class DuckDBEngine:
         """The sorted histories of `plan.history`, from a stream of facts that is read once."""
         with self._connect() as connection:
             tables = [
-                _named(connection, name, data)
-                for name, data in (("facts", facts), ("symbols", symbols), ("kin", kin))
+                _named(connection, name, data) for name, data in (("facts", facts), ("symbols", symbols), ("kin", kin))
             ]
             yield from _stream(connection, history(*tables))
 
     def verdicts(self, question: Question) -> Iterator[pa.RecordBatch]:
         """The verdicts of `plan.gate.verdicts` for the records of some Parquet files."""
         with self._connect() as connection:
-            connection.execute(f"CREATE TEMP VIEW corpus AS {corpus_sql(question)}")
-            held = {name: _named(connection, name, table) for name, table in question.snapshot.tables.items()}
-            tables = Tables(
-                standing=held["standing"],
-                overflow=held["overflow"] if question.snapshot.overflow.num_rows else None,
-                answers=held["answers"],
-                categories=held["categories"],
-                places=held["places"],
-            )
-            corpus = ibis.table(corpus_schema(question), name="corpus")
+            corpus, tables = _prepared(connection, question)
             dimensions = question.snapshot.dimensions
             expression = verdicts(corpus, shape_of(question), tables, dimensions, stale=question.stale)
             yield from _stream(connection, expression)
+
+    def combinations(self, question: Question) -> pa.Table:
+        """What `plan.gate.combinations` gives, for a use that asks for the account."""
+        with self._connect() as connection:
+            corpus, tables = _prepared(connection, question)
+            expression = combinations(corpus, shape_of(question), tables, question.snapshot.dimensions)
+            schema = expression.schema().to_pyarrow()
+            return pa.Table.from_batches(list(_stream(connection, expression))).cast(schema)
 
     def to_parquet(self, source: Path, form: str, target: Path, columns: Columns) -> None:
         """Writes an NDJSON or CSV file as Parquet, instants left as the text that was written."""
@@ -99,6 +100,21 @@ def _named(connection: duckdb.DuckDBPyConnection, name: str, data: pa.Table | pa
     """A table of DuckDB's over Arrow data, as expressions name it."""
     connection.register(name, data)
     return ibis.table(ibis.schema(data.schema), name=name)
+
+
+def _prepared(connection: duckdb.DuckDBPyConnection, question: Question) -> tuple[ir.Table, Tables]:
+    """The corpus and the snapshot's tables, as expressions name them."""
+    connection.execute(f"CREATE TEMP VIEW corpus AS {corpus_sql(question)}")
+    held = {name: _named(connection, name, table) for name, table in question.snapshot.tables.items()}
+
+    def unless_empty(name: str) -> ir.Table | None:
+        return held[name] if name in held and question.snapshot.tables[name].num_rows else None
+
+    tables = Tables(
+        held["standing"], unless_empty("overflow"), held["answers"], held["categories"], held["places"],
+        held.get("accounts"), unless_empty("accounts_overflow"),
+    )  # fmt: skip
+    return ibis.table(corpus_schema(question), name="corpus"), tables
 
 
 def _stream(connection: duckdb.DuckDBPyConnection, expression: ir.Table) -> Iterator[pa.RecordBatch]:

@@ -45,7 +45,8 @@ def corpus_schema(question: Question) -> ibis.Schema:
     columns |= {"subjects": f"array<struct<id: {ids}, role: string>>"} if shape.several else {"subject": ids}
     columns |= {"written": "string"} if shape.written else {}
     columns |= {"reserved": "boolean"} if shape.reserved else {}
-    columns |= {"account": ids, "malformed": "boolean"} if shape.malformed else {}
+    columns |= {"account": ids} if shape.malformed or shape.account else {}
+    columns |= {"malformed": "boolean"} if shape.malformed else {}
     return ibis.schema(columns)
 
 
@@ -79,6 +80,8 @@ def corpus_sql(question: Question) -> str:
         account = _id(quoted(columns.account), schema, columns.account, ids)
         selected["account"] = account
         selected["malformed"] = f"({quoted(columns.account)} IS NOT NULL AND {account} IS NULL)"
+    elif question.snapshot.accounts is not None:
+        selected["account"] = "NULL::BIGINT" if kinds.is_integer(ids) else "NULL::VARCHAR"
     fields = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in selected.items())
     paths = ", ".join(literal(str(part.path)) for part in question.parts)
     firsts = ", ".join(f"({literal(str(part.path))}, {part.first})" for part in question.parts)

@@ -55,6 +55,9 @@ class Engine(Protocol):
     def verdicts(self, question: Question) -> Iterator[pa.RecordBatch]:
         """The verdicts of `plan.gate.verdicts`, `row` counting over all parts, in no order, each record once."""
 
+    def combinations(self, question: Question) -> pa.Table:
+        """What `plan.gate.combinations` gives, for a use that asks for the account."""
+
     def to_parquet(self, source: Path, form: str, target: Path, columns: Columns) -> None:
         """Writes an NDJSON or CSV file (`form`) as Parquet, its records in order.
 

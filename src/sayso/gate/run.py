@@ -26,6 +26,8 @@ from sayso.gate.looks import Look, changed, merged
 from sayso.gate.output import Gated, Report, count_file, gate_file
 from sayso.gate.snapshots import Pinned, make
 from sayso.gate.verdicts import Codec, Verdicts, chunks, collect
+from sayso.plan import accounts
+from sayso.plan.relevance import Relevance
 from sayso.policy.facts import Use
 from sayso.policy.model import Policy
 
@@ -153,15 +155,20 @@ class _Gate:
         for file in asked:
             parts.append(Part(file.path, file.rows, at))
             at += file.rows
-        codec = Codec(look.pinned.snapshot)
         if not at:
-            return collect((), 0, codec, look.ids)
+            return collect((), 0, Codec(look.pinned.snapshot), look.ids)
         reserving = look.view.context.policy.purposes.above(self.job.use.purpose)
         question = Question(
             tuple(part for part in parts if part.rows), self.job.columns, asked[0].schema, look.pinned.snapshot,
             reserving, look.stale,
         )  # fmt: skip
         self.progress("deciding", 0, at)
+        if look.pinned.snapshot.accounts is not None:
+            relevance = Relevance(look.view.context, look.view.known, look.pinned.use)
+            combinations = self.engine.combinations(question)
+            answered = accounts.answered(look.pinned.snapshot, combinations, relevance, look.view.known)
+            question = replace(question, snapshot=answered)
+        codec = Codec(question.snapshot)
         verdicts = collect(self.engine.verdicts(question), at, codec, look.ids)
         if self.planted is not None:
             passed = int(verdicts.permitted(at - self.planted.rows, at).sum())

@@ -20,6 +20,7 @@ from sayso.gate.engine import Engine
 from sayso.ledger.facts import Party
 from sayso.ledger.identity import IdType
 from sayso.ledger.store import Store
+from sayso.plan import accounts
 from sayso.plan.relevance import Relevance
 from sayso.plan.snapshot import Dimensions, Snapshot, build
 from sayso.plan.symbols import symbols
@@ -47,8 +48,20 @@ def make(store: Store, view: View, use: Use, engine: Engine) -> Pinned:
     relevance = Relevance(view.context, view.known, use)
     table = symbols(view.payloads, relevance)
     ids = pa.int64() if store.id_type is IdType.INT64 else pa.string()
-    histories = engine.histories(_facts(store, view, ids), table.table, _kin(view, ids))
-    made = build(relevance, table, histories, lambda some: {one: _person(view, one) for one in some}, ids)
+
+    def people() -> Iterator[pa.RecordBatch]:
+        return engine.histories(_facts(store, view, ids), table.table, _kin(view, ids))
+
+    if relevance.asks_account:
+        of_accounts = accounts.account_symbols(view.payloads, relevance)
+
+        def held() -> Iterator[pa.RecordBatch]:
+            facts, kin = _account_facts(store, view), accounts.kin(_holdings(store, view))
+            return engine.histories(facts, of_accounts.table, kin)
+
+        made = accounts.build(relevance, (table, people), (of_accounts, held), ids)
+    else:
+        made = build(relevance, table, people(), lambda some: {one: _person(view, one) for one in some}, ids)
     version = view.context.policy.in_force(use.at, view.context.withdrawn)
     freshness = version.freshness if version else instant.DAY
     until = min(end for end in (use.at + freshness, relevance.scheduled) if end is not None)
@@ -88,6 +101,38 @@ def _facts(store: Store, view: View, ids: pa.DataType) -> pa.RecordBatchReader:
             )
 
     return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+ACCOUNT_FACTS = pa.schema(
+    [(name, pa.string() if name == "id" else pa.int64()) for name in ("position", "id", "at", "recorded_at", "code")]
+)
+
+
+def _account_facts(store: Store, view: View) -> pa.RecordBatchReader:
+    """The facts of all accounts and organisations below the view's position, ids marked."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in store.facts(view.size, columns=FACT_COLUMNS):
+            for party, mark in ((Party.ACCOUNT, accounts.ACCOUNT), (Party.ORGANISATION, accounts.ORGANISATION)):
+                some = batch.filter(pc.equal(batch.column("party"), int(party)))
+                columns = {name: some.column(name) for name in ACCOUNT_FACTS.names}
+                columns["id"] = accounts.marked(columns["id"], mark)
+                yield pa.RecordBatch.from_arrays(
+                    [columns[field.name].cast(field.type) for field in ACCOUNT_FACTS], schema=ACCOUNT_FACTS
+                )
+
+    return pa.RecordBatchReader.from_batches(ACCOUNT_FACTS, batches())
+
+
+def _holdings(store: Store, view: View) -> Iterator[tuple[Any, Any]]:
+    """Every account with each organisation that it ever had."""
+    for batch in store.facts(view.size, columns=("party", "id", "other")):
+        of_accounts = batch.filter(pc.equal(batch.column("party"), int(Party.ACCOUNT)))
+        for account, organisation in zip(
+            of_accounts.column("id").to_pylist(), of_accounts.column("other").to_pylist(), strict=True
+        ):
+            if organisation is not None:
+                yield account, organisation
 
 
 def _kin(view: View, ids: pa.DataType) -> pa.Table:
@@ -154,7 +199,9 @@ def load(directory: Path) -> Pinned:
     about = json.loads((directory / META).read_text("utf-8"))
     names = ("standing", "overflow", "answers", "categories", "places", "results")
     tables = {name: pa.ipc.open_file(pa.memory_map(str(directory / f"{name}.arrow"))).read_all() for name in names}
-    sized: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in about["dimensions"].items()}
+    sized: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in about["dimensions"].items()
+    }
     snapshot = Snapshot(
         Dimensions(**sized), tables["standing"], tables["overflow"], tables["answers"], tables["categories"],
         tables["places"], tables["results"], tuple(about["territories"]), tuple(about["categories"]),

@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sayso.plan.relevance import Relevance
+from sayso.plan.results import Results, first, result_of
 from sayso.plan.signature import SYMBOL_SHIFT, Ints
 from sayso.plan.symbols import Symbols
-from sayso.policy.decide import NOTHING_FOUND, find
-from sayso.policy.facts import AccountFacts, Delivery, Facts, Id, Record, Subject, SubjectFacts, Suspension, Use, Voice
+from sayso.policy.decide import find
+from sayso.policy.facts import AccountFacts, Delivery, Facts, Id, Record, Subject, SubjectFacts, Suspension, Voice
 from sayso.policy.situation import NOW, THEN, WRITTEN
-from sayso.policy.verdict import Finding, Outcome
+from sayso.policy.verdict import Finding
 from sayso.territory import country
 
 Codes = npt.NDArray[np.int32]
@@ -26,22 +27,6 @@ UNREACHED = -1
 AS_WRITTEN = -1
 NOWHERE = -2
 UNKNOWN_PLACE = "ZZ"
-NO_OBJECTION = 100
-"""Stands after every ground: a subject that does not count was heard, and said nothing."""
-NO_ROWS: Mapping[int, int] = {}
-FIXED = (Outcome.UNREADABLE, Outcome.STALE, Outcome.NO_SUBJECT, Outcome.RESERVED)
-"""The results that have the first numbers, in this order, whatever the use."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A verdict without a person: where it comes from, the place among their facts (`slot`) or the event behind it."""
-
-    outcome: int
-    rule: int
-    situation: int
-    slot: int | None
-    position: int | None
 
 
 @dataclass(frozen=True)
@@ -152,18 +137,15 @@ class Classes:
     relevance: Relevance
     axes: Axes
     symbols: Symbols
-    results: dict[Result, int] = field(default_factory=dict)
-    territories: dict[str, int] = field(default_factory=dict)
+    results: Results = field(default_factory=Results)
     classes: dict[bytes, int] = field(default_factory=dict)
     _answers: list[tuple[Codes, Codes]] = field(default_factory=list)
     _shapes: dict[bytes, Shape] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for outcome in FIXED:
-            self.result(Finding(outcome))
         for code in self.relevance.territories:
-            self.territories.setdefault(code, len(self.territories))
-        self.absent = self._class(self._decide(None, None, None, NO_ROWS, []), None, None)
+            self.results.territory(code)
+        self.absent = self._class(self._decide(None, None, None, {}, []), None, None)
 
     def steps(
         self, words: Ints, at: Ints, position: Ints, who: SubjectFacts
@@ -236,47 +218,34 @@ class Classes:
                 cells = ((category, place) for category in axes.categories for place in axes.places)
                 for index, (category, place) in enumerate(cells):
                     record = Record((Subject(0, named),), category, instant, place)
-                    found = self._first(use, record, facts, counts=counts)
-                    answers[role, period, index] = self.result(found, rows, slots)
+                    found = first(find(self.relevance.reduced, use, record, facts), counts=counts)
+                    answers[role, period, index] = self._number(found, rows, slots)
         return answers.reshape(-1)
 
     @property
     def _unasked_role(self) -> str:
         return next(role for role, counts in self.relevance.version.roles.items() if not counts)
 
-    def _first(self, use: Use, record: Record, facts: Facts, *, counts: bool) -> Finding | None:
-        """The first finding for a record; for a subject that does not count, apart from that nobody counts."""
-        found = find(self.relevance.reduced, use, record, facts)
-        if not counts:
-            found = (finding for finding in found if finding.outcome is not Outcome.NO_SUBJECT)
-        return min(found, key=lambda finding: finding.order, default=NOTHING_FOUND if counts else None)
-
-    def result(self, found: Finding | None, rows: Mapping[int, int] = NO_ROWS, slots: list[int] | None = None) -> int:
-        """The number of what was found; of a subject that does not count there may be nothing."""
-        if found is None:
-            return self.results.setdefault(Result(NO_OBJECTION, -1, -1, None, None), len(self.results))
-        behind = found.positions[0] if found.positions else None
-        row = None if behind is None else rows.get(behind)
-        slot = None
-        if row is not None and slots is not None:
-            if row not in slots:
-                slots.append(row)
-            slot, behind = slots.index(row), None
-        result = Result(int(found.outcome), found.rule, found.situation, slot, behind)
-        return self.results.setdefault(result, len(self.results))
+    def _number(self, found: Finding | None, rows: Mapping[int, int], slots: list[int]) -> int:
+        """The number of what was found; the rows that are behind it are kept in slots."""
+        for position in found.positions[:1] if found else ():
+            if position in rows and rows[position] not in slots:
+                slots.append(rows[position])
+        kept = {position: (slots.index(row), False) for position, row in rows.items() if row in slots}
+        return self.results.number(result_of(found, kept))
 
     def _names_then(self, answers: Codes) -> bool:
-        ids = [number for result, number in self.results.items() if result.situation == THEN]
+        ids = [number for result, number in self.results.numbers.items() if result.situation == THEN]
         return bool(np.isin(answers, ids).any())
 
     def _class(self, answers: Codes, now: str | None, then: str | None) -> int:
         """The number of the class that gives these answers with these territories."""
-        situations = np.array([result.situation for result in self.results] or [-1], np.int32)
+        situations = np.array([result.situation for result in self.results.numbers], np.int32)
         reached = np.maximum(answers, 0)
         where = np.full(len(answers), NOWHERE, np.int32)
         where[situations[reached] == WRITTEN] = AS_WRITTEN
         for situation, territory in ((NOW, now), (THEN, then)):
-            number = NOWHERE if territory is None else self.territories.setdefault(territory, len(self.territories))
+            number = NOWHERE if territory is None else self.results.territory(territory)
             where[situations[reached] == situation] = number
         where[answers == UNREACHED] = NOWHERE
         key = answers.tobytes() + where.tobytes()

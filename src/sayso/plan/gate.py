@@ -11,15 +11,18 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from sayso.plan.snapshot import NO_SUBJECT, RESERVED, STALE, UNREADABLE, Dimensions
+from sayso.plan.snapshot import Dimensions
 from sayso.policy.verdict import Outcome
 
 VERDICTS = ("row", "result", "territory", "category", "subject", "id", "position")
 SUBDIVISION = "^[A-Z]{2}-[A-Z0-9]{1,3}$"
 WELL_FORMED = "^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
+UNREADABLE, STALE, NO_SUBJECT, RESERVED = range(4)
+"""The numbers of `results.FIXED`."""
 ABSENT = -1
 NONE = -2
 UNKNOWN_PLACE = 1
+NOWHERE = -1
 SHIFT = 1 << 32
 
 
@@ -32,6 +35,8 @@ class Tables:
     answers: ir.Table
     categories: ir.Table
     places: ir.Table
+    accounts: ir.Table | None = None
+    accounts_overflow: ir.Table | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Shape:
     reserved: bool = False
     malformed: bool = False
     account: bool = False
+    """Whether there is a column `account`, and the use asks for it."""
 
 
 def verdicts(
@@ -63,28 +69,17 @@ def verdicts(
     behind the denial, where there are such. `stale` says that the snapshot is too old to be used.
     """
     read = _read(corpus, shape, tables, dimensions)
+    asked = _asked(read, shape, tables, dimensions)
+    judged = _judge(asked, tables, shape)
     if not shape.several:
-        unasked = int(shape.role in dimensions.unasked)
-        alone = read.mutate(index=ibis.literal(0, "int64"), role=ibis.literal(unasked), first=read.subject)
-        judged = _judge(alone, tables, dimensions)
-        return _settle(judged.mutate(anybody=ibis.literal(not unasked)), shape, stale=stale)
-    held = read.filter(read.subjects.length() > 0)
-    held = held.mutate(one=held.subjects.unnest(), index=ibis.range(0, held.subjects.length()).unnest().cast("int64"))
-    unasked_roles = ibis.array(list(dimensions.unasked)) if dimensions.unasked else None
-    spread = held.mutate(
-        subject=held.one["id"],
-        role=ibis.literal(0)
-        if unasked_roles is None
-        else unasked_roles.contains(held.one["role"]).fill_null(False).cast("int8"),
-    ).drop("one", "subjects")
-    judged = _judge(spread, tables, dimensions)
+        return _settle(judged.mutate(anybody=judged.role == 0, first=judged.subject), shape, stale=stale)
     order = judged.severity.cast("int64") * SHIFT + judged.index
     least = judged.group_by("row").agg(
         least=order.min(),
         found=judged.result.argmin(order),
         where=judged.territory.argmin(order),
         whose=judged.subject.argmin(order),
-        behind=judged.position.argmin(order),
+        behind=judged.position.fill_null(NOWHERE).argmin(order),
         anybody=(judged.role == 0).any(),
         unread_id=judged.unread.any(),
     )
@@ -98,7 +93,7 @@ def verdicts(
         index=ibis.coalesce(joined.least % SHIFT, -1),
         first=joined.subjects[0]["id"],
         subject=joined.whose,
-        position=joined.behind,
+        position=joined.behind.nullif(NOWHERE),
         anybody=joined.anybody.fill_null(False) | joined.of.isnull(),
     )
     return _settle(settled, shape, stale=stale)
@@ -131,34 +126,86 @@ def _read(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions
     return read.mutate(place=place, unread=read.unread | (read.written.notnull() & malformed.fill_null(True)))
 
 
-def _judge(rows: ir.Table, tables: Tables, dimensions: Dimensions) -> ir.Table:
-    """Each (record, subject) with what the subject's class answers."""
-    standing = tables.standing.rename(standing_subject="subject")
-    known = rows.left_join(standing, rows.subject == standing.standing_subject)
-    step = ibis.cases(
-        (known.standing_subject.isnull(), dimensions.absent),
-        (known.b2.notnull() & (known.collected >= known.b2), known.c2),
-        (known.b1.notnull() & (known.collected >= known.b1), known.c1),
-        else_=known.c0,
-    )
-    known = known.mutate(step=step.cast("int64"))
-    if tables.overflow is not None:
-        over = tables.overflow.rename(over_subject="subject", over_class="class")
-        within = [
-            known.more,
-            known.subject == over.over_subject,
-            over.start.isnull() | (known.collected >= over.start),
-            over.until.isnull() | (known.collected < over.until),
-        ]
-        known = known.left_join(over, within)
-        known = known.mutate(step=ibis.ifelse(known.more.fill_null(False), known.over_class.cast("int64"), known.step))
+def combinations(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions) -> ir.Table:
+    """Every key of an answer that the corpus asks for, with one (record, subject) that asks for it.
+
+    For a use that asks for the account: there are too many keys to answer all of them beforehand.
+    """
+    asked = _asked(_read(corpus, shape, tables, dimensions), shape, tables, dimensions)
+    asked = asked.filter(~asked.unread, asked.subject.notnull())
+    written = asked.written if shape.written else ibis.null("string")
+    example = ibis.struct(
+        {
+            "subject": asked.subject, "account": asked.account, "collected": asked.collected,
+            "category": asked.category, "written": written, "role": asked.role, "behind": asked.behind,
+            "account_behind": asked.account_behind,
+        }
+    )  # fmt: skip
+    order = asked.row * SHIFT + asked.index
+    return asked.mutate(example=example, order=order).group_by("asked").agg(example=ibis._.example.argmin(ibis._.order))
+
+
+def _asked(read: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions) -> ir.Table:
+    """Each (record, subject) with the key of the answer that it asks for; `role` is 1 where it does not count."""
+    if not shape.several:
+        unasked = int(shape.role in dimensions.unasked)
+        rows = read.mutate(index=ibis.literal(0, "int64"), role=ibis.literal(unasked))
+    else:
+        held = read.filter(read.subjects.length() > 0)
+        one = held.mutate(
+            one=held.subjects.unnest(), index=ibis.range(0, held.subjects.length()).unnest().cast("int64")
+        )
+        role = ibis.literal(0)
+        if dimensions.unasked:
+            role = ibis.array(list(dimensions.unasked)).contains(one.one["role"]).fill_null(False).cast("int8")
+        rows = one.mutate(subject=one.one["id"], role=role).drop("one", "subjects")
+    known = _stepped(rows, "subject", tables.standing, tables.overflow, dimensions.absent)
+    step = known.step
+    if tables.accounts is not None:
+        known = _stepped(known.rename(own_step="step"), "account", tables.accounts, tables.accounts_overflow, 0)
+        step = known.own_step * dimensions.states + known.step
     periods, categories, places = len(dimensions.borders) + 1, dimensions.categories, dimensions.places
     offset = ((known.role * periods + known.period) * categories + known.cell) * places + known.place
-    known = known.mutate(asked=known.step * dimensions.size + offset)
+    return known.mutate(asked=step * dimensions.size + offset)
+
+
+def _stepped(rows: ir.Table, party: str, standing: ir.Table, overflow: ir.Table | None, absent: int) -> ir.Table:
+    """Rows with the class (`step`) that a party's step function has at each, and `behind`, `account_behind`."""
+    behind = "behind" if party == "subject" else "account_behind"
+    held = standing.rename({"known": "subject", behind: "behind"} if behind != "behind" else {"known": "subject"})
+    joined = rows.left_join(held, rows[party] == held.known)
+    step = ibis.cases(
+        (joined.known.isnull(), absent),
+        (joined.b2.notnull() & (joined.collected >= joined.b2), joined.c2),
+        (joined.b1.notnull() & (joined.collected >= joined.b1), joined.c1),
+        else_=joined.c0,
+    )
+    joined = joined.mutate(step=step.cast("int64"))
+    if overflow is not None:
+        over = overflow.rename(over="subject", over_class="class")
+        within = [
+            joined.more,
+            joined[party] == over.over,
+            over.start.isnull() | (joined.collected >= over.start),
+            over.until.isnull() | (joined.collected < over.until),
+        ]
+        joined = joined.left_join(over, within)
+        joined = joined.mutate(
+            step=ibis.ifelse(joined.more.fill_null(False), joined.over_class.cast("int64"), joined.step)
+        )
+        joined = joined.drop("over", "over_class", "start", "until")
+    return joined.drop("known", "c0", "b1", "c1", "b2", "c2", "more")
+
+
+def _judge(asked: ir.Table, tables: Tables, shape: Shape) -> ir.Table:
+    """Each (record, subject) with what is answered."""
     answers = tables.answers.rename(answer_key="key")
-    answered = known.left_join(answers, known.asked == answers.answer_key)
+    answered = asked.left_join(answers, asked.asked == answers.answer_key)
+    own = answered.behind[answered.slot]
+    if shape.account:
+        own = ibis.ifelse(answered.of_account, answered.account_behind[answered.slot], own)
     return answered.mutate(
-        position=ibis.coalesce(answered.position, answered.behind[answered.slot]),
+        position=ibis.coalesce(answered.position, own),
         unread=answered.unread | answered.subject.isnull() | answered.result.isnull(),
         severity=ibis.coalesce(answered.severity, int(Outcome.UNREADABLE)),
     )

@@ -6,11 +6,12 @@ Tables, with the columns that an engine joins by:
   and before `b2`; `c2`, from then; `more`, whether `overflow` is asked instead; `behind`, the positions of the events
   that a verdict may rest on. Where `b1` or `b2` is null there is no such border.
 - `overflow`: disjoint (`subject`, `start`, `until`, `class`), half-open, a null end is open.
-- `answers`: (`key`, `result`, `territory`, `severity`, `slot`, `position`), where `key` is the class times the number of answers a class has,
+- `answers`: (`key`, `result`, `territory`, `severity`, `slot`, `of_account`,
+  `position`), where `key` is the class times the number of answers a class has,
   plus the place of the answer on the axes (role, period, category, written territory).
 - `categories`: (`name`, `cell`, `number`), what a record's category may be; `places`: (`code`, `place`, `rest`), where `rest` is
   the place of a part of a country that nothing names.
-- `results`: (`outcome`, `rule`, `situation`, `slot`, `position`), by number; `territories`: their codes, by number.
+- `results`: (`outcome`, `rule`, `situation`, `slot`, `of_account`, `position`), by number; `territories`: their codes, by number.
 """
 
 from __future__ import annotations
@@ -21,22 +22,24 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from sayso.plan.classes import Classes, Result, axes
+from sayso.plan.classes import Axes, Classes, Codes, axes
 from sayso.plan.relevance import Relevance
+from sayso.plan.results import Results, first, result_of
 from sayso.plan.signature import Ints, Run, runs
 from sayso.plan.symbols import Symbols
 from sayso.policy.decide import find
 from sayso.policy.facts import Id, Record, SubjectFacts
 from sayso.territory import ALIASES, country
 
-UNREADABLE, STALE, NO_SUBJECT, RESERVED = 0, 1, 2, 3
-
+Steps = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+"""Border rows, the class of each segment between them, and the rows that verdicts may rest on."""
+StepsOf = Callable[[Ints, Ints, Ints, SubjectFacts], Steps]
 Persons = Callable[[Sequence[Id]], Mapping[Id, SubjectFacts]]
 
 
 @dataclass(frozen=True)
 class Dimensions:
-    """The numbers that the gate's expression is written with."""
+    """The numbers that the gate's expression is written with. `states` is how many an account can be in."""
 
     at: int
     borders: tuple[int, ...]
@@ -46,6 +49,7 @@ class Dimensions:
     unasked: tuple[str, ...]
     absent: int
     nobody: int
+    states: int = 1
 
     @property
     def size(self) -> int:
@@ -68,12 +72,13 @@ class Snapshot:
     category_names: tuple[str, ...]
     next_change: int | None
     accounts: pa.Table | None = None
+    accounts_overflow: pa.Table | None = None
 
     @property
     def tables(self) -> dict[str, pa.Table]:
         """Every table by its name."""
-        names = ("standing", "overflow", "answers", "categories", "places", "results")
-        return {name: getattr(self, name) for name in names}
+        names = ("standing", "overflow", "answers", "categories", "places", "results", "accounts", "accounts_overflow")
+        return {name: table for name in names if (table := getattr(self, name)) is not None}
 
 
 def build(
@@ -84,23 +89,36 @@ def build(
     `persons` gives the facts of some people; it is asked once for each signature.
     """
     classes = Classes(relevance, axes(relevance, symbols), symbols)
+    standing, overflow, change = stand(classes.steps, relevance, symbols, histories, persons, ids)
+    return Snapshot(
+        dimensions(relevance, classes.axes, classes.results, classes.absent),
+        standing,
+        overflow,
+        _answers(classes),
+        categories(relevance, classes.axes),
+        places(classes.axes),
+        results(classes.results),
+        tuple(classes.results.territories),
+        relevance.categories,
+        change,
+    )
+
+
+def stand(
+    steps_of: StepsOf, relevance: Relevance, symbols: Symbols, histories: Iterable[pa.RecordBatch], persons: Persons,
+    ids: pa.DataType,
+) -> tuple[pa.Table, pa.Table, int | None]:  # fmt: skip
+    """The tables `standing` and `overflow` of some parties, and when next time alone may change a verdict."""
     standing: list[pa.RecordBatch] = []
     overflow: list[pa.RecordBatch] = []
     change = relevance.next_change
-    for run, steps in _stepped(classes, runs(histories, relevance, symbols), persons):
+    for run, steps in _stepped(steps_of, runs(histories, relevance, symbols), persons):
         standing.append(_standing(run, steps, ids))
         overflow += _overflow(run, steps, ids)
         change = _sooner(change, run, relevance)
-    return Snapshot(
-        _dimensions(relevance, classes),
+    return (
         pa.Table.from_batches(standing, schema=standing_schema(ids)),
         pa.Table.from_batches(overflow, schema=overflow_schema(ids)),
-        _answers(classes),
-        _categories(relevance, classes),
-        _places(classes),
-        _results(classes),
-        tuple(classes.territories),
-        relevance.categories,
         change,
     )
 
@@ -136,9 +154,9 @@ class _Steps:
         return np.array([c[number] if number < len(c) else -1 for c in self.classes], np.int64)[self.of]
 
 
-def _stepped(classes: Classes, people: Iterable[Run], persons: Persons) -> Iterator[tuple[Run, _Steps]]:
+def _stepped(steps_of: StepsOf, people: Iterable[Run], persons: Persons) -> Iterator[tuple[Run, _Steps]]:
     """Each batch with the step functions of its people; each signature is decided when it is first met."""
-    known: dict[bytes, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]] = {}
+    known: dict[bytes, Steps] = {}
     for run in people:
         firsts, of = np.unique(run.first, return_inverse=True)
         words = [run.words_of(int(first)) for first in firsts]
@@ -148,9 +166,7 @@ def _stepped(classes: Classes, people: Iterable[Run], persons: Persons) -> Itera
         facts = persons(ids) if ids else {}
         for index, example, subject in zip(new, examples, ids, strict=True):
             rows = slice(int(run.starts[example]), int(run.starts[example + 1]))
-            known[words[index].tobytes()] = classes.steps(
-                words[index], run.at[rows], run.position[rows], facts[subject]
-            )
+            known[words[index].tobytes()] = steps_of(words[index], run.at[rows], run.position[rows], facts[subject])
         found = [known[some.tobytes()] for some in words]
         yield run, _Steps(of.astype(np.int64), [f[0] for f in found], [f[1] for f in found], [f[2] for f in found])
 
@@ -208,47 +224,53 @@ def _sooner(change: int | None, run: Run, relevance: Relevance) -> int | None:
     return change
 
 
-def _dimensions(relevance: Relevance, classes: Classes) -> Dimensions:
+def dimensions(relevance: Relevance, axes: Axes, numbered: Results, absent: int, states: int = 1) -> Dimensions:
+    """The numbers of a snapshot."""
     unasked = tuple(sorted(role for role, counts in relevance.version.roles.items() if not counts))
     nobody = Record((), relevance.categories[0] if relevance.categories else None, relevance.use.at)
-    first = min(find(relevance.reduced, relevance.use, nobody, relevance.facts), key=lambda found: found.order)
-    axes = classes.axes
+    found = first(find(relevance.reduced, relevance.use, nobody, relevance.facts), counts=True)
     return Dimensions(
-        relevance.use.at, axes.borders, len(axes.categories), len(axes.places), len(axes.roles), unasked,
-        classes.absent, classes.result(first),
+        relevance.use.at, axes.borders, len(axes.categories), len(axes.places), len(axes.roles), unasked, absent,
+        numbered.number(result_of(found, {})), states,
     )  # fmt: skip
 
 
 def _answers(classes: Classes) -> pa.Table:
-    results, territories = classes.table()
-    known = list(classes.results)
-    flat = np.maximum(results.reshape(-1), 0)
-    outcomes = np.array([result.outcome for result in known], np.int8)
-    slots = pa.array([result.slot for result in known], pa.int32())
-    positions = pa.array([result.position for result in known], pa.int64())
+    numbers, territories = classes.table()
+    return answers(
+        classes.results, np.arange(numbers.size, dtype=np.int64), np.maximum(numbers.reshape(-1), 0),
+        territories.reshape(-1),
+    )  # fmt: skip
+
+
+def answers(numbered: Results, keys: Ints, numbers: Codes, territories: Codes) -> pa.Table:
+    """The table `answers`: what some keys are answered."""
+    known = list(numbered.numbers)
+    of = pa.array(numbers)
     return pa.table(
         {
-            "key": np.arange(results.size, dtype=np.int64),
-            "result": flat,
-            "territory": territories.reshape(-1),
-            "severity": outcomes[flat],
-            "slot": slots.take(pa.array(flat)),
-            "position": positions.take(pa.array(flat)),
+            "key": keys,
+            "result": numbers,
+            "territory": territories,
+            "severity": np.array([result.outcome for result in known], np.int8)[numbers],
+            "slot": pa.array([result.slot for result in known], pa.int32()).take(of),
+            "of_account": pa.array([result.of_account for result in known], pa.bool_()).take(of),
+            "position": pa.array([result.position for result in known], pa.int64()).take(of),
         }
     )
 
 
-def _categories(relevance: Relevance, classes: Classes) -> pa.Table:
+def categories(relevance: Relevance, axes: Axes) -> pa.Table:
     names = relevance.categories
-    cells = [classes.axes.category_of[name] for name in names]
+    cells = [axes.category_of[name] for name in names]
     return pa.table(
         [pa.array(names, pa.string()), pa.array(cells, pa.int32()), pa.array(range(len(names)), pa.int32())],
         names=["name", "cell", "number"],
     )
 
 
-def _places(classes: Classes) -> pa.Table:
-    place_of, rest_of = dict(classes.axes.place_of), classes.axes.rest_of
+def places(axes: Axes) -> pa.Table:
+    place_of, rest_of = dict(axes.place_of), axes.rest_of
     for alias, code in ALIASES.items():
         place_of[alias] = place_of.get(code, rest_of[country(code)])
     ordered = sorted(place_of)
@@ -259,14 +281,16 @@ def _places(classes: Classes) -> pa.Table:
     )
 
 
-def _results(classes: Classes) -> pa.Table:
-    rows: list[Result] = list(classes.results)
+def results(numbered: Results) -> pa.Table:
+    """The table `results`."""
+    rows = list(numbered.numbers)
     return pa.table(
         {
             "outcome": pa.array([row.outcome for row in rows], pa.int8()),
             "rule": pa.array([row.rule for row in rows], pa.int32()),
             "situation": pa.array([row.situation for row in rows], pa.int8()),
             "slot": pa.array([row.slot for row in rows], pa.int32()),
+            "of_account": pa.array([row.of_account for row in rows], pa.bool_()),
             "position": pa.array([row.position for row in rows], pa.int64()),
         }
     )

@@ -1,0 +1,171 @@
+"""Uses that ask for the record's account: its attributes, or the organisation that holds it.
+
+What such a use says depends on a person and an account together, which are too many pairs to decide beforehand. So
+the snapshot holds states, each party's own step function with nothing merged, and the pairs of states that a corpus
+asks for are decided by the reference when they are met, one record of it each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sayso.consent.fold import GRANT, written
+from sayso.plan.classes import AS_WRITTEN, NOWHERE, axes
+from sayso.plan.relevance import Relevance
+from sayso.plan.results import Result, Results, first, result_of
+from sayso.plan.signature import Ints
+from sayso.plan.snapshot import Snapshot, Steps, answers, categories, dimensions, places, results, stand
+from sayso.plan.symbols import SCHEMA, Symbols
+from sayso.policy.decide import find
+from sayso.policy.facts import Facts, Id, Record, Subject, SubjectFacts
+from sayso.policy.situation import WRITTEN
+
+ACCOUNT, ORGANISATION = "a:", "o:"
+"""Before the ids of accounts and of organisations, in histories that hold both."""
+
+
+class States:
+    """The states of parties: one for each signature and segment. State 0 is that of one who is not known."""
+
+    def __init__(self, relevance: Relevance) -> None:
+        self._at = relevance.use.at
+        self.count = 1
+
+    def steps(self, _words: Ints, at: Ints, position: Ints, _who: SubjectFacts) -> Steps:
+        """Every instant of a party's own that has come is a border; every event of theirs may be behind a verdict."""
+        borders = [row for row in range(len(at)) if at[row] <= self._at and (row == 0 or at[row] != at[row - 1])]
+        numbers = tuple(range(self.count, self.count + len(borders) + 1))
+        self.count += len(numbers)
+        rows = {int(number): row for row, number in reversed(list(enumerate(position.tolist())))}
+        return tuple(borders), numbers, tuple(sorted(rows.values()))
+
+
+def nobody(ids: Sequence[Id]) -> Mapping[Id, SubjectFacts]:
+    """States ask for nobody's facts."""
+    return dict.fromkeys(ids, SubjectFacts())
+
+
+def account_symbols(payloads: Mapping[int, Mapping[str, Any]], relevance: Relevance) -> Symbols:
+    """The symbols of what is said of accounts, and of organisations to the accounts that they held.
+
+    Where a rule hears organisations, an account that one ever held is like no other.
+    """
+    meanings: dict[object, int] = {}
+    alone: set[int] = set()
+    rows: list[tuple[int, int, int | None, bool, bool]] = []
+    held = any(rule.holder.value == "organisation" for rule in relevance.rules)
+    for code in sorted(payloads):
+        payload = payloads[code]
+        match payload["kind"]:
+            case "account.attributes-changed":
+                said = payload["attributes"].items()
+                asked = tuple(sorted((name, value) for name, value in said if name in relevance.attributes))
+                if asked:
+                    rows.append((code, meanings.setdefault(asked, len(meanings)), None, False, True))
+            case "organisation.joined" | "organisation.left" | "choice.recorded" | "notice.delivered" if held:
+                symbol = meanings.setdefault("of an organisation", len(meanings))
+                alone.add(symbol)
+                rows.append((code, symbol, None, False, True))
+            case _:
+                pass
+    columns = list(zip(*rows, strict=True)) or [()] * len(SCHEMA)
+    table = pa.table([pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)], SCHEMA)
+    scopes = frozenset(
+        relevance.context.editions.granted(written(payload["scope"]), position)
+        if payload["decision"] == GRANT
+        else relevance.context.editions.refused(written(payload["scope"]), position)
+        for payload in payloads.values()
+        if payload["kind"] == "choice.recorded"
+        for position in (0, *(position + 1 for position in relevance.context.editions.positions))
+    )
+    return Symbols(table, tuple(range(len(meanings))), frozenset(alone), frozenset(), scopes)
+
+
+Histories = Callable[[], Iterable[pa.RecordBatch]]
+
+
+def build(
+    relevance: Relevance, people: tuple[Symbols, Histories], accounts: tuple[Symbols, Histories], ids: pa.DataType
+) -> Snapshot:
+    """The snapshot of a use that asks for the account: states, and no answers yet."""
+    of_people, of_accounts = States(relevance), States(relevance)
+    standing, overflow, change = stand(of_people.steps, relevance, people[0], people[1](), nobody, ids)
+    held, held_overflow, later = stand(of_accounts.steps, relevance, accounts[0], accounts[1](), nobody, pa.string())
+    both = replace(people[0], scopes=people[0].scopes | accounts[0].scopes)
+    axis = axes(relevance, both)
+    numbered = Results()
+    for code in relevance.territories:
+        numbered.territory(code)
+    numbers = dimensions(relevance, axis, numbered, 0, of_accounts.count)
+    none = np.empty(0, np.int32)
+    return Snapshot(
+        numbers, standing, overflow, answers(numbered, np.empty(0, np.int64), none, none), categories(relevance, axis),
+        places(axis), results(numbered), tuple(numbered.territories), relevance.categories,
+        min((instant for instant in (change, later) if instant is not None), default=None),
+        _plain(held, ids), _plain(held_overflow, ids),
+    )  # fmt: skip
+
+
+def answered(snapshot: Snapshot, asked: pa.Table, relevance: Relevance, facts: Facts) -> Snapshot:
+    """The snapshot with the answers that a corpus asks for (`gate.combinations`), each decided by the reference."""
+    numbered = Results()
+    for code in snapshot.territories:
+        numbered.territory(code)
+    for row in snapshot.results.to_pylist():
+        numbered.number(Result(**row))
+    unasked = snapshot.dimensions.unasked
+    keys, found, where = [], [], []
+    for combination in asked.to_pylist():
+        example = combination["example"]
+        role = unasked[0] if example["role"] else None
+        record = Record(
+            (Subject(example["subject"], role),), example["category"], example["collected"], example["written"],
+            example["account"],
+        )  # fmt: skip
+        finding = first(find(relevance.reduced, relevance.use, record, facts), counts=not example["role"])
+        slots = {position: (slot, True) for slot, position in enumerate(example["account_behind"] or ())}
+        slots |= {position: (slot, False) for slot, position in enumerate(example["behind"] or ())}
+        keys.append(combination["asked"])
+        found.append(numbered.number(result_of(finding, slots)))
+        if finding is None or finding.territory is None:
+            where.append(NOWHERE)
+        else:
+            where.append(AS_WRITTEN if finding.situation == WRITTEN else numbered.territory(finding.territory))
+    table = answers(numbered, np.array(keys, np.int64), np.array(found, np.int32), np.array(where, np.int32))
+    return replace(snapshot, answers=table, results=results(numbered), territories=tuple(numbered.territories))
+
+
+def marked(ids: pa.Array, mark: str) -> pa.Array:
+    """Ids as they stand in histories that hold accounts and organisations."""
+    return pc.binary_join_element_wise(mark, ids.cast(pa.string()), "")
+
+
+def kin(held: Iterable[tuple[Id, Id]]) -> pa.Table:
+    """Whose facts an account hears, as `history.history` asks: its own, and those of every organisation it had."""
+    of: dict[Id, list[Id]] = {}
+    for account, organisation in held:
+        if organisation not in of.setdefault(account, []):
+            of[account].append(organisation)
+    rows = [(f"{ACCOUNT}{account}", f"{ACCOUNT}{account}", 0) for account in of]
+    rows += [
+        (f"{ORGANISATION}{organisation}", f"{ACCOUNT}{account}", member)
+        for account, organisations in of.items()
+        for member, organisation in enumerate(organisations, start=1)
+    ]
+    ids, accounts, members = list(zip(*rows, strict=True)) or [(), (), ()]
+    columns = [pa.array(ids, pa.string()), pa.array(accounts, pa.string()), pa.array(members, pa.int64())]
+    return pa.table(columns, names=["id", "subject", "member"])
+
+
+def _plain(table: pa.Table, ids: pa.DataType) -> pa.Table:
+    """A table about accounts with their own ids again."""
+    table = table.filter(pc.starts_with(table.column("subject"), ACCOUNT))
+    own = [value.removeprefix(ACCOUNT) for value in table.column("subject").to_pylist()]
+    plain = pa.array([int(value) for value in own] if pa.types.is_integer(ids) else own, ids)
+    return table.set_column(0, "subject", plain)
