@@ -1,5 +1,115 @@
-"""sayso decides which records may be used to train AI. Anything unknown, unreadable or failing denies."""
+"""sayso decides which records may be used to train AI. Anything unknown, unreadable or failing denies.
+
+The names below are all that is public (`docs/api.md`). Each is imported when it is first used, so that a program that
+only decides does not wait for an engine.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sayso.api import (
+        Gated,
+        Ledger,
+        Published,
+        check_policy,
+        init_ledger,
+        load_policy,
+        open_ledger,
+        open_release,
+        verify,
+    )
+    from sayso.errors import (
+        CanaryError,
+        CorpusError,
+        EngineError,
+        EpisodeError,
+        EventError,
+        InputError,
+        InstantError,
+        PolicyError,
+        Problem,
+        SaysoError,
+        StaleError,
+        StoreBusyError,
+        StoreError,
+        TerritoryError,
+        UsageError,
+        VerificationError,
+    )
+    from sayso.gate.columns import Columns, SubjectColumn
+    from sayso.gate.verify import Difference
+    from sayso.policy.facts import Record, Subject
+    from sayso.policy.model import Policy
+    from sayso.policy.verdict import Evidence, Outcome, Verdict
+
+__all__ = [
+    "CanaryError",
+    "Columns",
+    "CorpusError",
+    "Difference",
+    "EngineError",
+    "EpisodeError",
+    "EventError",
+    "Evidence",
+    "Gated",
+    "InputError",
+    "InstantError",
+    "Ledger",
+    "Outcome",
+    "Policy",
+    "PolicyError",
+    "Problem",
+    "Published",
+    "Record",
+    "SaysoError",
+    "StaleError",
+    "StoreBusyError",
+    "StoreError",
+    "Subject",
+    "SubjectColumn",
+    "TerritoryError",
+    "UsageError",
+    "Verdict",
+    "VerificationError",
+    "check_policy",
+    "init_ledger",
+    "load_policy",
+    "open_ledger",
+    "open_release",
+    "verify",
+]
+
+_ELSEWHERE = {
+    "Columns": "gate.columns",
+    "Difference": "gate.verify",
+    "Evidence": "policy.verdict",
+    "Gated": "api",
+    "Ledger": "api",
+    "Outcome": "policy.verdict",
+    "Policy": "policy.model",
+    "Published": "api",
+    "Record": "policy.facts",
+    "Subject": "policy.facts",
+    "SubjectColumn": "gate.columns",
+    "Verdict": "policy.verdict",
+    "check_policy": "api",
+    "init_ledger": "api",
+    "load_policy": "api",
+    "open_ledger": "api",
+    "open_release": "api",
+    "verify": "api",
+}
+"""Where the names are that are not in `sayso.errors`."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module `sayso` has no attribute `{name}`")
+    return getattr(import_module(f"sayso.{_ELSEWHERE.get(name, 'errors')}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

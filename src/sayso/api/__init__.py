@@ -1,0 +1,18 @@
+"""The Python API: a ledger to open, policies to load, records to decide and corpora to gate (`docs/api.md`)."""
+
+from sayso.api.ledger import Ledger, Published, init_ledger, open_ledger
+from sayso.api.policies import check_policy, load_policy
+from sayso.api.releases import open_release, verify
+from sayso.api.sources import Gated
+
+__all__ = [
+    "Gated",
+    "Ledger",
+    "Published",
+    "check_policy",
+    "init_ledger",
+    "load_policy",
+    "open_ledger",
+    "open_release",
+    "verify",
+]

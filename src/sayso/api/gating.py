@@ -1,0 +1,132 @@
+"""Gating from Python: a corpus of files or a table in memory, through the same gate."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, TypedDict
+
+from sayso import wiring
+from sayso.api import sources
+from sayso.api.given import Instant, instant_of
+from sayso.api.policies import PolicyLike, policy_of
+from sayso.api.sources import Gated
+from sayso.canonical import digest_file
+from sayso.errors import UsageError
+from sayso.gate import manifest as manifests
+from sayso.gate.columns import Columns, columns_from_yaml
+from sayso.gate.engine import Progress, silent
+from sayso.gate.run import Job, Outcome, run
+from sayso.ledger import events as e
+from sayso.policy.facts import Use
+from sayso.policy.model import Policy
+
+
+class GateOptions(TypedDict, total=False):
+    """What `Ledger.gate` may be told beside the source, the use and the columns."""
+
+    into: str | Path | None
+    """The directory to write to; it must not be there yet. Paths need one, tables may do without."""
+    at: Instant | None
+    """Another instant than the present one: a replay."""
+    position: int | None
+    """An older size of the ledger than its head: a replay."""
+    policy: PolicyLike | None
+    """Another policy than the one last published: a replay."""
+    dry_run: bool
+    """Whether only the counts are found, and nothing is written."""
+    canaries: int
+    """How many records to plant that must be denied."""
+    dataset: str | None
+    """A name under which to record in the ledger what was built. Not for a replay, nor for a dry run."""
+    memory: str | None
+    """The engine's limit, such as `1GiB`."""
+    threads: int | None
+    """How many threads to work with."""
+    progress: Progress
+    """Told of the stage, how many records of it are done, and how many there are."""
+
+
+def gate(
+    parts: wiring.Parts,
+    source: Any,
+    *,
+    purpose: str,
+    recipient: str,
+    columns: Columns | str | Path,
+    into: str | Path | None = None,
+    at: Instant | None = None,
+    position: int | None = None,
+    policy: PolicyLike | None = None,
+    dry_run: bool = False,
+    canaries: int = 0,
+    dataset: str | None = None,
+    memory: str | None = None,
+    threads: int | None = None,
+    progress: Progress = silent,
+) -> Gated[Any]:
+    """Gates a source; see `Ledger.gate`."""
+    release = at is None and position is None and policy is None
+    if dataset is not None and (dry_run or not release):
+        raise UsageError("only a release that is written can be recorded as a dataset; leave `dataset` out")
+    mapped = columns if isinstance(columns, Columns) else columns_from_yaml(Path(columns))
+    use = Use(purpose, recipient, parts.now() if at is None else instant_of(at))
+    task = _Task(parts, use, release, mapped, position, policy_of(policy), canaries, memory, threads, progress)
+    paths = sources.paths_of(source)
+    output = None if into is None or dry_run else Path(into)
+    if paths is not None:
+        if output is None and not dry_run:
+            raise UsageError("expected a directory to write to; name one, or ask for a dry run")
+        made = task.run(paths, output)
+        permitted, denied = (None, None) if output is None else sources.directories(output)
+    else:
+        made, permitted, denied = _table(task, source, output, dry_run=dry_run)
+    if dataset is not None and made.output is not None:
+        parts.journal.append(_built(dataset, made.output, made.manifest, use))
+    return Gated(permitted, denied, made.manifest, output)
+
+
+def _table(task: _Task, source: Any, output: Path | None, *, dry_run: bool) -> tuple[Outcome, Any, Any]:
+    staged = sources.staged_of(source)
+    with tempfile.TemporaryDirectory(prefix="sayso-") as temporary:
+        path = sources.stage(staged, task.columns, Path(temporary), whole=output is not None)
+        made = task.run((str(path),), None if dry_run else output or Path(temporary) / "output")
+        if made.output is None:
+            return made, None, None
+        denied = sources.denied_of(made.output)
+    return made, staged.pick(sources.mask_of(denied, staged.rows)), denied
+
+
+class _Task:
+    """One gate, but for the files that it reads and writes."""
+
+    def __init__(
+        self, parts: wiring.Parts, use: Use, release: bool, columns: Columns, position: int | None,
+        policy: Policy | None, canaries: int, memory: str | None, threads: int | None, progress: Progress,
+    ) -> None:  # fmt: skip
+        self.parts, self.use, self.release, self.columns = parts, use, release, columns
+        self.position, self.policy, self.canaries = position, policy, canaries
+        self.memory, self.threads, self.progress = memory, threads, progress
+
+    def run(self, inputs: tuple[str, ...], output: Path | None) -> Outcome:
+        """Runs the gate, its engine spilling to a directory of its own."""
+        threads = self.threads or os.cpu_count() or 1
+        job = Job(
+            use=self.use, release=self.release, inputs=inputs, columns=self.columns, output=output,
+            policy=self.policy, position=self.position, canaries=self.canaries, threads=threads,
+        )  # fmt: skip
+        with tempfile.TemporaryDirectory(prefix="sayso-spill-") as spill:
+            engine = wiring.engine(memory=self.memory, threads=self.threads, spill=Path(spill))
+            return run(job, engine, self.parts.reader, now=self.parts.now, progress=self.progress)
+
+
+def _built(dataset: str, output: Path, manifest: dict[str, Any], use: Use) -> e.DatasetBuilt:
+    look = manifest["looks"][-1]
+    return e.DatasetBuilt(
+        dataset=dataset,
+        manifest=digest_file(output / manifests.FILE),
+        use=e.UseRef(purpose=use.purpose, recipient=use.recipient, at=use.at),
+        policy=look["policy"],
+        position=look["position"],
+    )

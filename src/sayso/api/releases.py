@@ -1,0 +1,47 @@
+"""Reading what a gate wrote: verifying it, and opening a release for training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sayso import instant, wiring
+from sayso.api.given import Instant, instant_of
+from sayso.errors import StaleError, VerificationError
+from sayso.gate import manifest
+from sayso.gate.output import PERMITTED
+from sayso.gate.verify import Difference
+from sayso.gate.verify import verify as _verify
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
+
+
+def verify(directory: str | Path, inputs: str | Path | None = None) -> list[Difference]:
+    """Everything in which an output directory differs from its manifest; nothing if they agree.
+
+    Given the directory of the `inputs`, these too. Raises VerificationError if there is no manifest to verify by.
+    """
+    return _verify(Path(directory), None if inputs is None else Path(inputs))
+
+
+def open_release(directory: str | Path, *, at: Instant | None = None) -> ds.Dataset:
+    """The permitted records of a release as an Arrow dataset, for what trains on them.
+
+    Raises VerificationError if it is a replay, which nothing may be trained on, or if its files are not those of its
+    manifest; StaleError from its `valid_until` on (semantics, section 1, *Freshness*). `at` is the present instant
+    unless given.
+    """
+    import pyarrow.dataset as ds
+
+    root = Path(directory)
+    said: dict[str, Any] = manifest.read(root)
+    if said.get("kind") != "release":
+        raise VerificationError(f"`{root.name}` is a replay, and nothing is trained on one; gate a release")
+    found = verify(root)
+    if found:
+        raise VerificationError(f"`{root.name}` is not what its manifest says: {found[0]}; gate it again")
+    until = instant.parse(said["valid_until"])
+    if (wiring.present() if at is None else instant_of(at)) >= until:
+        raise StaleError(f"the release `{root.name}` was valid until `{said['valid_until']}`; gate it again")
+    return ds.dataset(root / PERMITTED, format="parquet")

@@ -1,0 +1,109 @@
+"""The command line as a whole: its commands, the global options, and how errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Group, Parameter
+from rich.console import Console
+
+from sayso.cli import exits
+from sayso.cli.choices import choose, lift, suspend
+from sayso.cli.context import Context, told
+from sayso.cli.decisions import decide, explain
+from sayso.cli.gate import gate, verify
+from sayso.cli.ledger import init, ledgers
+from sayso.cli.policy import policies
+from sayso.errors import SaysoError, UsageError
+
+app = App(
+    name="sayso",
+    help="""Decides which records may be used to train AI, from a policy as code, a ledger of choices and a corpus.
+
+Anything unknown, unreadable or failing denies. A first look: `sayso demo`. A first ledger: `sayso init`, then
+`sayso policy publish FILE`, then `sayso ledger import FILE`, then `sayso gate`.
+""",
+    help_format="markdown",
+    version=lambda: version("sayso"),
+    default_parameter=Parameter(negative=()),
+)
+app.meta.group_parameters = Group("Global options", sort_key=100)
+
+_ASKING = Group("Ask", sort_key=2)
+_RECORDING = Group("Record", sort_key=1)
+_TRYING = Group("Try", sort_key=3)
+for _command, _group in (
+    (init, _RECORDING), (policies, _RECORDING), (ledgers, _RECORDING), (choose, _RECORDING), (suspend, _RECORDING),
+    (lift, _RECORDING), (decide, _ASKING), (explain, _ASKING), (gate, _ASKING), (verify, _ASKING),
+):  # fmt: skip
+    if isinstance(_command, App):
+        _command.group = (_group,)
+        app.command(_command)
+    else:
+        app.command(_command, group=_group)
+app.register_install_completion_command(add_to_startup=False)
+
+
+@app.meta.default
+def launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    ledger: Annotated[Path, Parameter(env_var="SAYSO_LEDGER")] = Path("sayso.ledger"),
+    json: bool = False,
+) -> int:
+    """Parses the global options, then runs the command.
+
+    Parameters
+    ----------
+    ledger
+        The file of the ledger.
+    json
+        Answer in JSON on stdout, and tell errors in JSON on stderr.
+    """
+    context = _context(ledger, json=json)
+    try:
+        command, bound, ignored = app.parse_args(tokens, exit_on_error=False, print_error=False)
+        extra: dict[str, Any] = {"context": context} if "context" in ignored else {}
+        return command(*bound.args, **bound.kwargs, **extra) or exits.OK
+    except CycloptsError as error:
+        return _failed(_usage(error), context)
+    except SaysoError as error:
+        return _failed(error, context)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs `sayso` with arguments, by default those of the process. Returns the exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        code = app.meta(given, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except CycloptsError as error:
+        return _failed(_usage(error), _context(Path(), json="--json" in given))
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it closes it
+        return exits.CLOSED
+    return int(code or exits.OK)
+
+
+def _usage(error: CycloptsError) -> UsageError:
+    text = str(error)
+    return UsageError(f"{text[:1].lower()}{text[1:]} See `sayso --help`.")
+
+
+def _failed(error: SaysoError, context: Context) -> int:
+    code = exits.code_of(error)
+    told(error, code, context)
+    return code
+
+
+def _context(ledger: Path, *, json: bool) -> Context:
+    def console(file: Any) -> Console:
+        return Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+    return Context(ledger, json, console(sys.stdout), console(sys.stderr), sys.stdin)

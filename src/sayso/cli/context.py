@@ -1,0 +1,140 @@
+"""What every command is run with: the global options, the ledger that they name, and where answers go."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from cyclopts import Parameter
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from sayso.errors import InputError, Problem, SaysoError
+
+if TYPE_CHECKING:
+    from sayso.api import Ledger
+
+
+@dataclass(frozen=True)
+class Context:
+    """The global options and the streams. With `json` an answer is one JSON document, and nothing else is printed."""
+
+    path: Path
+    json: bool
+    out: Console
+    err: Console
+    stdin: IO[str]
+
+    def ledger(self) -> Ledger:
+        """The ledger that `--ledger` names, opened; use it in a `with` block."""
+        from sayso.api import open_ledger
+
+        return open_ledger(self.path)
+
+    def answer(self, document: Any, *shown: RenderableType) -> None:
+        """Prints an answer: as JSON if that was asked for, else as it is shown."""
+        if self.json:
+            self.emit(document)
+            return
+        for one in shown:
+            self.out.print(one)
+
+    def emit(self, document: Any) -> None:
+        """Prints one JSON document on one line."""
+        self.out.file.write(json.dumps(document, ensure_ascii=False) + "\n")
+
+    def note(self, text: str) -> None:
+        """A remark for people, on stderr; none with `--json`."""
+        if not self.json:
+            self.err.print(Text(text, style="dim"))
+
+    def read(self, given: Path) -> str:
+        """The text of a file, or of standard input for `-`. Raises InputError if it cannot be read."""
+        try:
+            return self.stdin.read() if str(given) == "-" else given.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise InputError(Problem(f"cannot be read: {reason}", file=str(given))) from error
+
+    def read_json(self, given: Path) -> Any:
+        """The JSON document in a file, or in standard input for `-`. Raises InputError with the place that is wrong."""
+        text = self.read(given)
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            problem = Problem(f"expected JSON: {error.msg.lower()}", str(given), error.lineno, error.colno)
+            raise InputError(problem) from error
+
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[str, int, int], None]]:
+        """A bar with rate and estimate, on a terminal only; takes the stage, and how many of how many are done."""
+        if self.json or not self.err.is_terminal:
+            yield lambda _stage, _done, _total: None
+            return
+        columns = (
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn(),
+        )  # fmt: skip
+        with Progress(*columns, console=self.err, transient=True) as bar:
+            tasks: dict[str, TaskID] = {}
+
+            def tell(stage: str, done: int, total: int) -> None:
+                if stage not in tasks:
+                    tasks[stage] = bar.add_task(stage, total=total)
+                bar.update(tasks[stage], completed=done, total=total)
+
+            yield tell
+
+
+class _Rate(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate of late, or of all."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f}/s", style="progress.data.speed")
+
+
+Run: TypeAlias = Annotated[Context, Parameter(parse=False)]
+"""A command's parameter for its context."""
+
+
+def told(error: SaysoError, code: int, context: Context) -> None:
+    """Prints an error on stderr, as people or programs read it."""
+    if context.json:
+        problems = error.problems if isinstance(error, InputError) else (Problem(str(error)),)
+        document = {
+            "error": {
+                "kind": type(error).__name__,
+                "exit_code": code,
+                "problems": [problem_json(one) for one in problems],
+            }
+        }
+        context.err.file.write(json.dumps(document, ensure_ascii=False) + "\n")
+        return
+    for line in str(error).splitlines():
+        context.err.print(Text.assemble(("sayso: ", "bold red"), line))
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """A problem with its place and remedy, as JSON."""
+    return {
+        "message": problem.message,
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "remedy": problem.remedy,
+    }
