@@ -10,6 +10,7 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sayso.engines.reading import corpus_schema, corpus_sql, literal, shape_of
 from sayso.errors import CorpusError, EngineError, Problem
@@ -105,16 +106,34 @@ def _named(connection: duckdb.DuckDBPyConnection, name: str, data: pa.Table | pa
 def _prepared(connection: duckdb.DuckDBPyConnection, question: Question) -> tuple[ir.Table, Tables]:
     """The corpus and the snapshot's tables, as expressions name them."""
     connection.execute(f"CREATE TEMP VIEW corpus AS {corpus_sql(question)}")
-    held = {name: _named(connection, name, table) for name, table in question.snapshot.tables.items()}
+    held = {name: _named(connection, name, _narrow(table)) for name, table in question.snapshot.tables.items()}
 
     def unless_empty(name: str) -> ir.Table | None:
         return held[name] if name in held and question.snapshot.tables[name].num_rows else None
 
+    def behind(name: str) -> ir.Table | None:
+        table = question.snapshot.tables.get(name)
+        slots = question.snapshot.answers.column("slot")
+        asked = question.snapshot.accounts is not None or slots.null_count < len(slots)
+        having = None if table is None or not asked else table.filter(pc.is_valid(table.column("behind")))
+        if having is None or not having.num_rows:
+            return None
+        return _named(connection, f"{name}_behind", having.select(["subject", "behind"]))
+
     tables = Tables(
         held["standing"], unless_empty("overflow"), held["answers"], held["categories"], held["places"],
-        held.get("accounts"), unless_empty("accounts_overflow"),
+        held.get("accounts"), unless_empty("accounts_overflow"), behind("standing"), behind("accounts"),
     )  # fmt: skip
     return ibis.table(corpus_schema(question), name="corpus"), tables
+
+
+def _narrow(table: pa.Table) -> pa.Table:
+    """A standing without the columns that say nothing of anybody: a join carries what it is given."""
+    borders = [name for name in ("b1", "b2") if name in table.column_names]
+    idle = [f"{kind}{name[1]}" for name in borders if table.column(name).null_count == len(table) for kind in "bc"]
+    if borders and not pc.any(table.column("more")).as_py():
+        idle.append("more")
+    return table.drop_columns([*idle, *(["behind"] if borders else [])])
 
 
 def _stream(connection: duckdb.DuckDBPyConnection, expression: ir.Table) -> Iterator[pa.RecordBatch]:

@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sayso.canonical import PREFIX, digest_file
 from sayso.gate.columns import Columns
 from sayso.gate.inputs import Input
-from sayso.gate.verdicts import Answer, Verdicts
+from sayso.gate.verdicts import Answer, Denials, Verdicts
+from sayso.policy.verdict import Outcome
 from sayso.territory import canonical
 
 PERMITTED, DENIED = "permitted", "denied"
@@ -237,12 +239,23 @@ def _denials(
         "rule": words([report.rule_ids.get(answer.rule) for answer in answers]),
         "territory": territory,
         "category": words([answer.category for answer in answers]),
-        "subject": behind.ids,
+        "subject": _subjects(table, rows, answers, which, behind, report, columns),
         "position": behind.positions,
     }
     if columns.key is not None:
         data["key"] = table.column(columns.key).take(pa.array(rows))
     return pa.table([data[name] for name in schema.names], schema=schema)
+
+
+def _subjects(
+    table: pa.Table, rows: Any, answers: list[Answer], which: Any, behind: Denials, report: Report, columns: Columns
+) -> pa.Array:
+    """The subject of each denial: of a record with one it is that, where the verdict is about a subject at all."""
+    if columns.several or pa.types.is_nested(table.schema.field(columns.subjects[0].column).type):
+        return behind.ids
+    about = np.array([answer.outcome > Outcome.NO_SUBJECT for answer in answers])[which]
+    own = table.column(columns.subjects[0].column).take(pa.array(rows)).combine_chunks()
+    return pc.if_else(pa.array(about), own.cast(report.ids), pa.scalar(None, report.ids))
 
 
 def _with_written(

@@ -23,12 +23,17 @@ ABSENT = -1
 NONE = -2
 UNKNOWN_PLACE = 1
 NOWHERE = -1
+UNKNOWN_ID: dict[bool, int | str] = {True: -1, False: ""}
+"""Stands for an id that could not be read, by whether ids are integers; such a record has no verdict about one."""
 SHIFT = 1 << 32
 
 
 @dataclass(frozen=True)
 class Tables:
-    """A snapshot's tables, as an engine holds them (their columns: `snapshot`). No `overflow` where it is empty."""
+    """A snapshot's tables, as an engine holds them (their columns: `snapshot`).
+
+    No `overflow` where it is empty. `behind` are the rows of `standing` that have positions, as (`subject`, `behind`).
+    """
 
     standing: ir.Table
     overflow: ir.Table | None
@@ -37,6 +42,8 @@ class Tables:
     places: ir.Table
     accounts: ir.Table | None = None
     accounts_overflow: ir.Table | None = None
+    behind: ir.Table | None = None
+    accounts_behind: ir.Table | None = None
 
 
 @dataclass(frozen=True)
@@ -65,38 +72,43 @@ def verdicts(
 
     `result` numbers a row of the snapshot's results; `territory` one of its territories, -1 for the one written on
     the record, -2 for none; `category` one of its category names, -1 for none; `subject` is the index of the subject
-    that the verdict is about, -1 for none. Of a denied record `id` is that subject and `position` that of the event
-    behind the denial, where there are such. `stale` says that the snapshot is too old to be used.
+    that the verdict is about, -1 for none. Of a denied record `position` is that of the event behind the denial, and
+    where records have several subjects `id` is that subject; else null. `stale` says that the snapshot is too old to be used.
     """
     read = _read(corpus, shape, tables, dimensions)
     asked = _asked(read, shape, tables, dimensions)
     judged = _judge(asked, tables, shape)
     if not shape.several:
-        return _settle(judged.mutate(anybody=judged.role == 0, first=judged.subject), shape, stale=stale)
+        counted = shape.role not in dimensions.unasked
+        return _settle(judged.mutate(anybody=ibis.literal(counted)), shape, counted=counted, stale=stale)
     order = judged.severity.cast("int64") * SHIFT + judged.index
     least = judged.group_by("row").agg(
         least=order.min(),
         found=judged.result.argmin(order),
         where=judged.territory.argmin(order),
-        whose=judged.subject.argmin(order),
-        behind=judged.position.fill_null(NOWHERE).argmin(order),
-        anybody=(judged.role == 0).any(),
-        unread_id=judged.unread.any(),
+        own=judged.subject.fill_null(UNKNOWN_ID[judged.subject.type().is_integer()]).argmin(order),
+        behind_it=judged.position.fill_null(NOWHERE).argmin(order),
+        about_it=judged.about.argmin(order),
+        anyone=(judged.role == 0).any(),
     )
     least = least.rename(of="row")
     joined = read.left_join(least, read.row == least.of)
+    nobody = joined.of.isnull()
+    unread = joined.unread | joined.subjects.isnull()
+    severity = ibis.cases((unread, 0), (nobody, dimensions.nobody_severity), else_=joined.least // SHIFT)
+    said = ~unread & ~nobody
+    personal = said & (joined.about_it >= 0)
     settled = joined.mutate(
-        unread=joined.unread | joined.subjects.isnull() | joined.unread_id.fill_null(False),
-        severity=ibis.coalesce(joined.least // SHIFT, int(Outcome.NO_SUBJECT)),
-        result=ibis.coalesce(joined.found, dimensions.nobody),
-        territory=ibis.coalesce(joined["where"], NONE),
-        index=ibis.coalesce(joined.least % SHIFT, -1),
+        severity=severity,
+        result=ibis.cases((unread, UNREADABLE), (nobody, dimensions.nobody), else_=joined.found).cast("int32"),
+        territory=ibis.ifelse(said, joined["where"], NONE),
+        about=ibis.ifelse(personal, (joined.least % SHIFT).cast("int32"), ABSENT),
         first=joined.subjects[0]["id"],
-        subject=joined.whose,
-        position=joined.behind.nullif(NOWHERE),
-        anybody=joined.anybody.fill_null(False) | joined.of.isnull(),
+        whose=ibis.ifelse(personal & (severity < int(Outcome.NO_CHOICE)), joined.own, ibis.null(joined.own.type())),
+        position=ibis.ifelse(said, joined.behind_it, NOWHERE).nullif(NOWHERE),
+        anybody=joined.anyone.fill_null(False) | nobody,
     )
-    return _settle(settled, shape, stale=stale)
+    return _settle(settled, shape, counted=False, stale=stale)
 
 
 def _read(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions) -> ir.Table:
@@ -132,7 +144,9 @@ def combinations(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dim
     For a use that asks for the account: there are too many keys to answer all of them beforehand.
     """
     asked = _asked(_read(corpus, shape, tables, dimensions), shape, tables, dimensions)
-    asked = asked.filter(~asked.unread, asked.subject.notnull())
+    asked = asked.filter(asked.asked.notnull())
+    asked = _behind(asked, "subject", tables.behind, ibis.literal(True), "behind")
+    asked = _behind(asked, "account", tables.accounts_behind, ibis.literal(True), "account_behind")
     written = asked.written if shape.written else ibis.null("string")
     example = ibis.struct(
         {
@@ -166,21 +180,25 @@ def _asked(read: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions)
         step = known.own_step * dimensions.states + known.step
     periods, categories, places = len(dimensions.borders) + 1, dimensions.categories, dimensions.places
     offset = ((known.role * periods + known.period) * categories + known.cell) * places + known.place
-    return known.mutate(asked=step * dimensions.size + offset)
+    asked = step * dimensions.size + offset
+    unread = known.unread | known.subject.isnull()
+    return known.mutate(asked=ibis.ifelse(unread, ibis.null("int64"), asked))
 
 
 def _stepped(rows: ir.Table, party: str, standing: ir.Table, overflow: ir.Table | None, absent: int) -> ir.Table:
-    """Rows with the class (`step`) that a party's step function has at each, and `behind`, `account_behind`."""
-    behind = "behind" if party == "subject" else "account_behind"
-    held = standing.rename({"known": "subject", behind: "behind"} if behind != "behind" else {"known": "subject"})
+    """Rows with the class (`step`) that a party's step function has at each. Columns of `standing` that are null
+    throughout may be left out of it.
+    """
+    held = standing.rename(known="subject")
+    if "behind" in held.columns:
+        held = held.drop("behind")
     joined = rows.left_join(held, rows[party] == held.known)
-    step = ibis.cases(
-        (joined.known.isnull(), absent),
-        (joined.b2.notnull() & (joined.collected >= joined.b2), joined.c2),
-        (joined.b1.notnull() & (joined.collected >= joined.b1), joined.c1),
-        else_=joined.c0,
-    )
-    joined = joined.mutate(step=step.cast("int64"))
+    cases = [(joined.known.isnull(), ibis.literal(absent, "int64"))]
+    for border, number in (("b2", "c2"), ("b1", "c1")):
+        if border in held.columns:
+            begun = joined[border].notnull() & (joined.collected >= joined[border])
+            cases.append((begun, joined[number].cast("int64")))
+    joined = joined.mutate(step=ibis.cases(*cases, else_=joined.c0.cast("int64")))
     if overflow is not None:
         over = overflow.rename(over="subject", over_class="class")
         within = [
@@ -190,47 +208,73 @@ def _stepped(rows: ir.Table, party: str, standing: ir.Table, overflow: ir.Table 
             over.until.isnull() | (joined.collected < over.until),
         ]
         joined = joined.left_join(over, within)
-        joined = joined.mutate(
-            step=ibis.ifelse(joined.more.fill_null(False), joined.over_class.cast("int64"), joined.step)
-        )
-        joined = joined.drop("over", "over_class", "start", "until")
-    return joined.drop("known", "c0", "b1", "c1", "b2", "c2", "more")
+        step = ibis.ifelse(joined.more.fill_null(False), joined.over_class.cast("int64"), joined.step)
+        joined = joined.mutate(step=step).drop("over", "over_class", "start", "until")
+    return joined.drop("known", *(name for name in ("c0", "b1", "c1", "b2", "c2", "more") if name in held.columns))
+
+
+def _behind(rows: ir.Table, party: str, behind: ir.Table | None, asked: ir.BooleanColumn, name: str) -> ir.Table:
+    """Rows with the positions of a party's events that a verdict may rest on, where it is asked."""
+    if behind is None:
+        return rows.mutate(**{name: ibis.null("array<int64>")})
+    keyed = rows.mutate(behind_key=ibis.ifelse(asked, rows[party], ibis.null(rows[party].type())))
+    held = behind.select(behind_of="subject", behind_list="behind")
+    joined = keyed.left_join(held, keyed.behind_key == held.behind_of)
+    return joined.mutate(**{name: joined.behind_list}).drop("behind_key", "behind_of", "behind_list")
 
 
 def _judge(asked: ir.Table, tables: Tables, shape: Shape) -> ir.Table:
     """Each (record, subject) with what is answered."""
     answers = tables.answers.rename(answer_key="key")
     answered = asked.left_join(answers, asked.asked == answers.answer_key)
-    own = answered.behind[answered.slot]
     if shape.account:
-        own = ibis.ifelse(answered.of_account, answered.account_behind[answered.slot], own)
+        of_subject = answered.slot.notnull() & ~answered.of_account
+        of_account = answered.slot.notnull() & answered.of_account
+        answered = _behind(answered, "subject", tables.behind, of_subject, "behind")
+        answered = _behind(answered, "account", tables.accounts_behind, of_account, "account_behind")
+        own = ibis.coalesce(answered.behind, answered.account_behind)
+    else:
+        answered = _behind(answered, "subject", tables.behind, answered.slot.notnull(), "behind")
+        own = answered.behind
     return answered.mutate(
-        position=ibis.coalesce(answered.position, own),
-        unread=answered.unread | answered.subject.isnull() | answered.result.isnull(),
+        position=answered.position
+        if tables.behind is None and tables.accounts_behind is None
+        else ibis.coalesce(answered.position, own[answered.slot]),
+        result=ibis.coalesce(answered.result, UNREADABLE),
+        territory=ibis.coalesce(answered.territory, NONE),
         severity=ibis.coalesce(answered.severity, int(Outcome.UNREADABLE)),
+        about=ibis.coalesce(answered.about, ABSENT),
     )
 
 
-def _settle(judged: ir.Table, shape: Shape, *, stale: bool) -> ir.Table:
-    """The one result of each record, from that of its subjects and what is of the record itself."""
-    cases = [(judged.unread.fill_null(True), UNREADABLE)]
+def _settle(judged: ir.Table, shape: Shape, *, counted: bool, stale: bool) -> ir.Table:
+    """The one result of each record, from that of its subjects (`counted`: one always counts) and its own."""
+    cases: list[tuple[ir.BooleanValue, int]] = []
+    readable = judged.severity > int(Outcome.UNREADABLE)
     if stale:
-        cases.append((~judged.unread, STALE))
-    cases.append((~judged.anybody & (judged.severity > int(Outcome.NO_SUBJECT)), NO_SUBJECT))
+        cases.append((readable, STALE))
+    if not counted:
+        cases.append((~judged.anybody & (judged.severity > int(Outcome.NO_SUBJECT)), NO_SUBJECT))
     if shape.reserved:
-        cases.append((judged.reserved.fill_null(True) & (judged.severity > int(Outcome.RESERVED)), RESERVED))
-    found = ibis.coalesce(judged.result, UNREADABLE)
-    of_record = ibis.cases(*((condition, fixed) for condition, fixed in cases), else_=-1)
-    personal = (of_record == -1) & (judged.severity > int(Outcome.NO_SUBJECT))
-    about = ibis.cases((personal, judged.index), (of_record == RESERVED, 0), else_=ABSENT)
-    denied = (of_record == -1) & (judged.severity < int(Outcome.NO_CHOICE)) & personal
-    whose = ibis.cases((denied, judged.subject), (of_record == RESERVED, judged.first), else_=ibis.null())
+        unread = judged.reserved.isnull()
+        cases.insert(0, (unread, UNREADABLE))
+        cases.append((judged.reserved & (judged.severity > int(Outcome.RESERVED)), RESERVED))
+    columns = {"row": judged.row, "category": ibis.coalesce(judged.number, ABSENT).cast("int32")}
+    whose = judged.whose if shape.several else ibis.null(judged.subject.type())
+    if not cases:
+        return judged.select(
+            **columns, result=judged.result, territory=judged.territory, subject=judged.about, id=whose,
+            position=judged.position,
+        ).select(*VERDICTS)  # fmt: skip
+    of_record = ibis.cases(*cases, else_=-1)
+    own = of_record == -1
+    if shape.several:
+        whose = ibis.cases((own, whose), (of_record == RESERVED, judged.first), else_=ibis.null(whose.type()))
     return judged.select(
-        row=judged.row,
-        result=ibis.ifelse(of_record == -1, found, of_record).cast("int32"),
-        territory=ibis.ifelse(of_record == -1, ibis.coalesce(judged.territory, NONE), NONE).cast("int32"),
-        category=ibis.coalesce(judged.number, ABSENT).cast("int32"),
-        subject=about.cast("int32"),
+        **columns,
+        result=ibis.ifelse(own, judged.result, of_record).cast("int32"),
+        territory=ibis.ifelse(own, judged.territory, NONE).cast("int32"),
+        subject=ibis.cases((own, judged.about), (of_record == RESERVED, 0), else_=ABSENT),
         id=whose,
-        position=ibis.ifelse(denied, judged.position, ibis.null("int64")),
-    )
+        position=ibis.ifelse(own, judged.position, ibis.null("int64")),
+    ).select(*VERDICTS)

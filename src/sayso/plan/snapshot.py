@@ -7,7 +7,7 @@ Tables, with the columns that an engine joins by:
   that a verdict may rest on. Where `b1` or `b2` is null there is no such border.
 - `overflow`: disjoint (`subject`, `start`, `until`, `class`), half-open, a null end is open.
 - `answers`: (`key`, `result`, `territory`, `severity`, `slot`, `of_account`,
-  `position`), where `key` is the class times the number of answers a class has,
+  `position`, `about`), where `key` is the class times the number of answers a class has,
   plus the place of the answer on the axes (role, period, category, written territory).
 - `categories`: (`name`, `cell`, `number`), what a record's category may be; `places`: (`code`, `place`, `rest`), where `rest` is
   the place of a part of a country that nothing names.
@@ -29,6 +29,7 @@ from sayso.plan.signature import Ints, Run, runs
 from sayso.plan.symbols import Symbols
 from sayso.policy.decide import find
 from sayso.policy.facts import Id, Record, SubjectFacts
+from sayso.policy.verdict import Outcome
 from sayso.territory import ALIASES, country
 
 Steps = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
@@ -49,6 +50,7 @@ class Dimensions:
     unasked: tuple[str, ...]
     absent: int
     nobody: int
+    nobody_severity: int
     states: int = 1
 
     @property
@@ -231,7 +233,7 @@ def dimensions(relevance: Relevance, axes: Axes, numbered: Results, absent: int,
     found = first(find(relevance.reduced, relevance.use, nobody, relevance.facts), counts=True)
     return Dimensions(
         relevance.use.at, axes.borders, len(axes.categories), len(axes.places), len(axes.roles), unasked, absent,
-        numbered.number(result_of(found, {})), states,
+        numbered.number(result_of(found, {})), result_of(found, {}).outcome, states,
     )  # fmt: skip
 
 
@@ -247,15 +249,20 @@ def answers(numbered: Results, keys: Ints, numbers: Codes, territories: Codes) -
     """The table `answers`: what some keys are answered."""
     known = list(numbered.numbers)
     of = pa.array(numbers)
+    denials = [result.outcome < Outcome.NO_CHOICE for result in known]
+    slots = [result.slot if denied else None for result, denied in zip(known, denials, strict=True)]
+    positions = [result.position if denied else None for result, denied in zip(known, denials, strict=True)]
+    about = [0 if result.outcome > Outcome.NO_SUBJECT else -1 for result in known]
     return pa.table(
         {
             "key": keys,
             "result": numbers,
             "territory": territories,
             "severity": np.array([result.outcome for result in known], np.int8)[numbers],
-            "slot": pa.array([result.slot for result in known], pa.int32()).take(of),
+            "slot": pa.array(slots, pa.int32()).take(of),
             "of_account": pa.array([result.of_account for result in known], pa.bool_()).take(of),
-            "position": pa.array([result.position for result in known], pa.int64()).take(of),
+            "position": pa.array(positions, pa.int64()).take(of),
+            "about": pa.array(about, pa.int32()).take(of),
         }
     )
 
