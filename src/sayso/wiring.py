@@ -7,16 +7,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sayso.consent.judging import Judge
 from sayso.consent.reader import Reader
-from sayso.gate.engine import Engine
 from sayso.ledger.identity import IdType
 from sayso.ledger.journal import Journal
 from sayso.policy.diff import succession
 from sayso.policy.normal import from_normal
 from sayso.stores import sqlite
 from sayso.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from sayso.gate.engine import Engine
 
 Clock = Callable[[], int]
 

@@ -132,9 +132,7 @@ def _id(id_type: IdType, value: Any) -> Id | None:
         return None
 
 
-def territories_of(
-    names: Sequence[str] | None, at: int, groups: Mapping[str, Region]
-) -> tuple[str, ...] | None:
+def territories_of(names: Sequence[str] | None, at: int, groups: Mapping[str, Region]) -> tuple[str, ...] | None:
     """Territories and groups, as the codes that an event lists: groups as they are at an instant.
 
     Raises TerritoryError for a name that is not known, UsageError for a group that leaves part of a country out.

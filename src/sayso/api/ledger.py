@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from sayso import instant, wiring
-from sayso.api.gating import GateOptions, gate
 from sayso.api.given import (
     AnyId,
     Instant,
@@ -22,9 +21,7 @@ from sayso.api.given import (
     territories_of,
 )
 from sayso.api.policies import PolicyLike, policy_of
-from sayso.api.sources import Gated
 from sayso.consent.reader import View
-from sayso.gate.columns import Columns
 from sayso.ledger import events as e
 from sayso.ledger.document import checked, document, read
 from sayso.ledger.identity import IdType, write
@@ -37,6 +34,11 @@ from sayso.policy.decide import decide
 from sayso.policy.facts import Record, Use
 from sayso.policy.model import Policy
 from sayso.policy.verdict import Verdict
+
+if TYPE_CHECKING:
+    from sayso.api.gating import GateOptions
+    from sayso.api.sources import Gated
+    from sayso.gate.columns import Columns
 
 Decision = Literal["grant", "refusal", "withdrawal", "objection"]
 Names = str | Sequence[str] | None
@@ -326,6 +328,8 @@ class Ledger:
         Raises CorpusError for a source that cannot be gated, UsageError, InstantError, PolicyError, EngineError, and
         CanaryError if a planted record was permitted; then nothing is left of the output.
         """
+        from sayso.api.gating import gate  # an engine is slow to import, and a decision needs none
+
         return gate(self.parts, source, purpose=purpose, recipient=recipient, columns=columns, **options)
 
     def record(self, document: Mapping[str, Any]) -> Record:

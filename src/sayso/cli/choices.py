@@ -201,9 +201,7 @@ def lift(
         A reference to evidence of that instant.
     """
     with context.ledger() as ledger:
-        made = ledger.lift(
-            suspension, evidence=_named(evidence, "--evidence"), effective_at=at, attested=attested
-        )
+        made = ledger.lift(suspension, evidence=_named(evidence, "--evidence"), effective_at=at, attested=attested)
     context.answer(recorded_json(made), f"lifted suspension {suspension}, at position {made.position}")
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
-from rich.table import Table
 
 from sayso.cli.context import Run
 from sayso.errors import EventError, UsageError
@@ -140,10 +139,8 @@ def show(
             for one in found:
                 context.emit(one)
             return
-        table = Table("position", "recorded", "kind", "what", box=None, pad_edge=False)
         for one in found:
-            table.add_row(str(one["position"]), one["recorded_at"][:19] + "Z", one["kind"], _short(one))
-        context.out.print(table)
+            context.out.print(f"{one['position']:>8}  {one['recorded_at'][:19]}Z  {one['kind']:<20}  {_short(one)}")
         context.note(f"{ledger.head.size:,} events in {context.path}")
 
 
@@ -187,7 +184,7 @@ def _short(one: dict[str, Any]) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name}: {_text(part)}" for name, part in value.items()) + "}"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         shown = [_text(part) for part in value[:6]] + (["…"] if len(value) > 6 else [])
         return "[" + ", ".join(shown) + "]"
     return str(value)

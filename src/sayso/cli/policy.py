@@ -19,7 +19,14 @@ from sayso.policy.model import Policy
 
 policies = App(name="policy", help="Check, publish, compare and read policies.", help_format="markdown")
 
-_STYLE = {"never": "red", "no-rule": "red", "disputed": "magenta", "opt-in": "yellow", "opt-out": "cyan", "always": "green"}
+_STYLE = {
+    "never": "red",
+    "no-rule": "red",
+    "disputed": "magenta",
+    "opt-in": "yellow",
+    "opt-out": "cyan",
+    "always": "green",
+}
 
 
 @policies.command

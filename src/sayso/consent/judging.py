@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
-from sayso.errors import InputError, Problem, TerritoryError
+from sayso.errors import Problem, TerritoryError
 from sayso.ledger import events as e
 from sayso.policy.model import Policy
 from sayso.territory import region
@@ -67,9 +67,7 @@ class Judge:
             policy = self._editions[published.digest] = self._compile(published.document)
         return policy
 
-    def _choice_of(
-        self, digest: str, grants: bool, scope: e.Scope, notice: e.NoticeRef | None
-    ) -> tuple[Problem, ...]:
+    def _choice_of(self, digest: str, grants: bool, scope: e.Scope, notice: e.NoticeRef | None) -> tuple[Problem, ...]:
         """Depends on nothing but the edition and what is named, so that a million alike are judged once."""
         policy = self._editions.get(digest)
         if policy is None:
@@ -104,9 +102,7 @@ class Judge:
     def _follows(self, event: e.PolicyPublished, before: Policy | None) -> Iterable[Problem]:
         try:
             policy = self._edition(event)
-        except InputError as error:
-            return error.problems
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             return (
                 Problem(
                     f"`document` is no normalised policy ({type(error).__name__})",
