@@ -132,6 +132,11 @@ def _id(id_type: IdType, value: Any) -> Id | None:
         return None
 
 
+def written(value: AnyId | None) -> int | str | None:
+    """An id as an event's document has it."""
+    return str(value) if isinstance(value, UUID) else value
+
+
 def territories_of(names: Sequence[str] | None, at: int, groups: Mapping[str, Region]) -> tuple[str, ...] | None:
     """Territories and groups, as the codes that an event lists: groups as they are at an instant.
 

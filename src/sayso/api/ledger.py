@@ -19,6 +19,7 @@ from sayso.api.given import (
     record_from_json,
     record_of,
     territories_of,
+    written,
 )
 from sayso.api.policies import PolicyLike, policy_of
 from sayso.consent.reader import View
@@ -193,11 +194,11 @@ class Ledger:
                 {"purposes": listed(purposes), "categories": listed(categories), "except": listed(excluded),
                  "recipients": listed(recipients)}
             ),
-            "subject": subject,
-            "organisation": organisation,
+            "subject": written(subject),
+            "organisation": written(organisation),
             "notice": None if notice is None else {"id": notice[0], "version": notice[1]},
             "act": None if act is None else {"what": act[0], "where": act[1]},
-            "by": None if by is None else {"role": by[0], "id": by[1]},
+            "by": None if by is None else {"role": by[0], "id": written(by[1])},
         }  # fmt: skip
         return self._append(e.ChoiceRecorded, effective_at=effective_at, attested=attested, **given)
 
