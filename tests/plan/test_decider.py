@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sayso.consent.context import Context
+from sayso.consent.editions import Editions
 from sayso.errors import UsageError
 from sayso.plan.decider import Decider
 from sayso.policy.decide import decide
-from sayso.policy.facts import Record, Subject
+from sayso.policy.facts import Record, Subject, Use
+from sayso.policy.model import Policy
 from tests import strategies
 from tests.compare import snapshot
 from tests.strategies import World
@@ -48,20 +51,20 @@ def test_the_decider_says_what_the_reference_says(duckdb: Any, world: World, see
 
 
 def test_a_use_that_asks_for_the_account_is_refused(duckdb: Any) -> None:
-    world = World(strategies.Context(strategies.Editions((), _empty())), strategies.Use("genai", "platform", 0))
+    world = World(Context(Editions((), _empty())), Use("genai", "platform", 0))
     made = snapshot(duckdb, world)
     with pytest.raises(UsageError, match="account"):
         Decider(replace(made, accounts=made.standing))
 
 
-def _empty() -> strategies.Policy:
-    return strategies.Policy(
+def _empty() -> Policy:
+    return Policy(
         "example", "sha256:" + "0" * 64, strategies.PURPOSES, strategies.CATEGORIES, strategies.RECIPIENTS, ()
     )
 
 
 def test_a_record_without_subject_is_unreadable(duckdb: Any) -> None:
-    world = World(strategies.Context(strategies.Editions((), _empty())), strategies.Use("genai", "platform", 10))
+    world = World(Context(Editions((), _empty())), Use("genai", "platform", 10))
     said = Decider(snapshot(duckdb, world)).decide(None, "posts", 0)
     assert not said.permit
     assert said.outcome == decide(world.policy, world.use, Record((Subject(None),), "posts", 0), world.known).outcome

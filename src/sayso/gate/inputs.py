@@ -46,7 +46,8 @@ def find(patterns: Sequence[str]) -> list[tuple[Path, str]]:
         elif path.is_file():
             files, root = [path], path.parent
         else:
-            files = sorted(Path(one) for one in glob.glob(pattern, recursive=True) if Path(one).is_file())
+            # A pattern may be absolute, which `Path.glob` does not take.
+            files = sorted(Path(one) for one in glob.glob(pattern, recursive=True) if Path(one).is_file())  # noqa: PTH207
             root = _fixed(pattern)
         if not files:
             problems.append(Problem(f"expected a file, a directory or a glob that matches something, got `{pattern}`"))

@@ -93,7 +93,7 @@ def run(job: Job, engine: Engine, reader: Reader, *, now: Callable[[], int], pro
         for staged in ("staged", "planted"):
             shutil.rmtree(work / staged, ignore_errors=True)
         _make_durable(work)
-        os.rename(work, job.output)
+        work.rename(job.output)
         _sync(job.output.parent)
         return Outcome(told, job.output)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -196,9 +197,7 @@ class Classes:
             rows.setdefault(number, row)
         slots: list[int] = []
         ends = [None, *(int(at[border]) for border in borders), None]
-        answers = tuple(
-            self._decide(who, start, end, rows, slots) for start, end in zip(ends[:-1], ends[1:], strict=True)
-        )
+        answers = tuple(self._decide(who, start, end, rows, slots) for start, end in pairwise(ends))
         return Shape(tuple(borders), answers, tuple(slots))
 
     def _decide(

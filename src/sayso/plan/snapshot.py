@@ -198,8 +198,7 @@ def _behind(run: Run, steps: _Steps) -> pa.Array:
         row = np.array([s[number] if number < len(s) else -1 for s in steps.slots], np.int64)[steps.of]
         has = row >= 0
         values[offsets[:-1][has] + number] = run.position[run.starts[:-1][has] + row[has]]
-    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), mask=pa.array(lengths == 0))
-    return lists
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), mask=pa.array(lengths == 0))
 
 
 def _overflow(run: Run, steps: _Steps, ids: pa.DataType) -> Iterator[pa.RecordBatch]:
@@ -268,6 +267,7 @@ def answers(numbered: Results, keys: Ints, numbers: Codes, territories: Codes) -
 
 
 def categories(relevance: Relevance, axes: Axes) -> pa.Table:
+    """The table `categories`."""
     names = relevance.categories
     cells = [axes.category_of[name] for name in names]
     return pa.table(
@@ -277,6 +277,7 @@ def categories(relevance: Relevance, axes: Axes) -> pa.Table:
 
 
 def places(axes: Axes) -> pa.Table:
+    """The table `places`."""
     place_of, rest_of = dict(axes.place_of), axes.rest_of
     for alias, code in ALIASES.items():
         place_of[alias] = place_of.get(code, rest_of[country(code)])
