@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     )
     from sayso.gate.columns import Columns, SubjectColumn
     from sayso.gate.verify import Difference
+    from sayso.policy.explain import Explanation
     from sayso.policy.facts import Record, Subject
     from sayso.policy.model import Policy
     from sayso.policy.verdict import Evidence, Outcome, Verdict
@@ -54,6 +55,7 @@ __all__ = [
     "EpisodeError",
     "EventError",
     "Evidence",
+    "Explanation",
     "Gated",
     "InputError",
     "InstantError",
@@ -86,6 +88,7 @@ _ELSEWHERE = {
     "Columns": "gate.columns",
     "Difference": "gate.verify",
     "Evidence": "policy.verdict",
+    "Explanation": "policy.explain",
     "Gated": "api",
     "Ledger": "api",
     "Outcome": "policy.verdict",

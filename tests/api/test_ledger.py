@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,7 +16,7 @@ from sayso.errors import EventError, InputError, InstantError, PolicyError, Stor
 from sayso.policy.facts import Subject
 from tests.tour import TOUR, Clock
 
-USE = {"purpose": "generative-ai", "recipient": "platform"}
+USE: dict[str, Any] = {"purpose": "generative-ai", "recipient": "platform"}
 MARCH = "2025-03-01T12:00:00Z"
 
 

@@ -32,6 +32,7 @@ from sayso.ledger.mapping import import_mapped
 from sayso.ledger.store import Head
 from sayso.policy import normal
 from sayso.policy.decide import decide
+from sayso.policy.explain import Explanation, explain
 from sayso.policy.facts import Record, Use
 from sayso.policy.model import Policy
 from sayso.policy.verdict import Verdict
@@ -297,10 +298,8 @@ class Ledger:
     def explain(
         self, record: Record, *, purpose: str, recipient: str, at: Instant | None = None, position: int | None = None,
         policy: PolicyLike | None = None,
-    ) -> Any:  # fmt: skip
+    ) -> Explanation:  # fmt: skip
         """Everything found while deciding: per subject, situation and rule, with what is behind it."""
-        from sayso.policy.explain import explain
-
         view, use = self._asked(purpose, recipient, at, position, policy)
         return explain(view.context.policy, use, record, view.known)
 

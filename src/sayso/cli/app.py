@@ -14,7 +14,7 @@ from rich.console import Console
 
 from sayso.cli import exits
 from sayso.cli.choices import choose, lift, suspend
-from sayso.cli.context import Context, told
+from sayso.cli.context import STDIN, Context, told
 from sayso.cli.decisions import decide, explain
 from sayso.cli.gate import gate, verify
 from sayso.cli.ledger import init, ledgers
@@ -66,7 +66,7 @@ def launch(
     """
     context = _context(ledger, json=json)
     try:
-        command, bound, ignored = app.parse_args(tokens, exit_on_error=False, print_error=False)
+        command, bound, ignored = app.parse_args(_with_stdin(tokens), exit_on_error=False, print_error=False)
         extra: dict[str, Any] = {"context": context} if "context" in ignored else {}
         return command(*bound.args, **bound.kwargs, **extra) or exits.OK
     except CycloptsError as error:
@@ -89,6 +89,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it closes it
         return exits.CLOSED
     return int(code or exits.OK)
+
+
+def _with_stdin(tokens: Sequence[str]) -> list[str]:
+    """The tokens with standard input named for each `-` that is an argument by itself, and no option's value."""
+    before = ("", *tokens)
+    return [
+        str(STDIN) if one == "-" and not last.startswith("--") else one
+        for last, one in zip(before, tokens, strict=False)
+    ]
 
 
 def _usage(error: CycloptsError) -> UsageError:

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from sayso.api import Ledger
 
 
+STDIN = Path("/dev/stdin")
+"""What a command is given for `-`."""
+
+
 @dataclass(frozen=True)
 class Context:
     """The global options and the streams. With `json` an answer is one JSON document, and nothing else is printed."""
@@ -65,7 +69,7 @@ class Context:
     def read(self, given: Path) -> str:
         """The text of a file, or of standard input for `-`. Raises InputError if it cannot be read."""
         try:
-            return self.stdin.read() if str(given) == "-" else given.read_text("utf-8")
+            return self.stdin.read() if given == STDIN else given.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"
             raise InputError(Problem(f"cannot be read: {reason}", file=str(given))) from error
