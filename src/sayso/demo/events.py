@@ -10,10 +10,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -62,10 +63,13 @@ def alike(at: NDArray[np.int64], subject: NDArray[np.int64], form: Form) -> Even
     return Events(at, subject, np.zeros(len(at), np.int32), (form,))
 
 
-def registrations(members: pa.Table, attributes: Sequence[Mapping[str, str]] = ({},)) -> Events:
+def registrations(
+    members: pa.Table, attributes: Sequence[Mapping[str, str]] = ({},), attested: str | None = None
+) -> Events:
     """`subject.registered` of each member, with residence and birth year where known.
 
-    `attributes`: what a member may be registered with; the members take turns.
+    `attributes`: what a member may be registered with; the members take turns. Without `attested`, evidence of the
+    instant, what is told at sign-up counts from the import on.
     """
     places = members["territory"].combine_chunks().dictionary_encode()
     years = members["birth_year"].combine_chunks().dictionary_encode()
@@ -74,7 +78,9 @@ def registrations(members: pa.Table, attributes: Sequence[Mapping[str, str]] = (
     year = years.indices.fill_null(len(born) - 1).to_numpy().astype(np.int32)
     turn = (np.arange(len(place)) % len(attributes)).astype(np.int32)
     forms = tuple(
-        _without_nulls(kind="subject.registered", territory=name, birth_year=one, attributes=dict(facts) or None)
+        _without_nulls(
+            kind="subject.registered", territory=name, birth_year=one, attributes=dict(facts) or None, attested=attested
+        )
         for name in names
         for one in born
         for facts in attributes
@@ -107,20 +113,43 @@ def in_order(*streams: Events) -> Events:
     return Events(at[order], subject[order], form[order], tuple(form for stream in streams for form in stream.forms))
 
 
-def tables(events: Events, rows: int = 1_000_000) -> Iterator[pa.Table]:
-    """Events as tables of `SCHEMA`, so many rows each."""
-    forms = pa.Table.from_pylist([dict(form) for form in events.forms], SCHEMA)
-    subject, at = SCHEMA.get_field_index("subject"), SCHEMA.get_field_index("effective_at")
+def parts(events: Events, rows: int) -> Iterator[Events]:
+    """The same events in order, so many at a time."""
     for first in range(0, len(events), rows):
         part = slice(first, first + rows)
-        table = forms.take(pa.array(events.form[part]))
-        table = table.set_column(subject, SCHEMA.field(subject), [pa.array(events.subject[part])])
-        instants = pa.array(events.at[part].astype("datetime64[us]"), SCHEMA.field(at).type)
-        yield table.set_column(at, SCHEMA.field(at), [instants])
+        yield Events(events.at[part], events.subject[part], events.form[part], events.forms)
 
 
-def write_events(folder: Path, events: Events, announcements: Sequence[Form] = ()) -> list[Path]:
+def table(events: Events) -> pa.Table:
+    """Events as a table of `SCHEMA`."""
+    forms = pa.Table.from_pylist([dict(form) for form in events.forms], SCHEMA)
+    out = forms.take(pa.array(events.form))
+    for name, values in (("subject", events.subject), ("effective_at", events.at.astype("datetime64[us]"))):
+        field = SCHEMA.field(name)
+        out = out.set_column(SCHEMA.get_field_index(name), field, [pa.array(values, field.type)])
+    return out
+
+
+def lines(events: Events) -> pa.Array:
+    """Events as lines of NDJSON, each ended."""
+    tails = pa.array([json.dumps(dict(form), ensure_ascii=False)[1:] + "\n" for form in events.forms])
+    at = pc.strftime(pa.array(events.at.astype("datetime64[us]")), "%Y-%m-%dT%H:%M:%SZ")
+    subject = pa.array(events.subject).cast(pa.string())
+    tail = tails.take(pa.array(events.form))
+    return pc.binary_join_element_wise('{"subject": ', subject, ', "effective_at": "', at, '", ', tail, "")
+
+
+def write_events(
+    folder: Path,
+    events: Events,
+    announcements: Sequence[Form] = (),
+    *,
+    fmt: Literal["ndjson", "parquet"] = "ndjson",
+    rows: int = 1_000_000,
+) -> list[Path]:
     """Writes events in order into a folder that is made, cut where something was announced; returns the files in order.
+
+    NDJSON takes more room and is imported faster; a file holds so many `rows` at most.
 
     An announcement is a document with its `effective_at` as an instant in microseconds. It stands after the events
     before that instant: whom it reached is read from what the ledger held by then.
@@ -132,9 +161,12 @@ def write_events(folder: Path, events: Events, announcements: Sequence[Form] = (
         until = len(events) if announced is None else int(np.searchsorted(events.at, announced["effective_at"]))
         part = Events(events.at[done:until], events.subject[done:until], events.form[done:until], events.forms)
         done = until
-        for table in tables(part):
-            paths.append(folder / f"{len(paths):04}-people.parquet")
-            pq.write_table(table, paths[-1])
+        for some in parts(part, rows):
+            paths.append(folder / f"{len(paths):04}-people.{fmt}")
+            if fmt == "parquet":
+                pq.write_table(table(some), paths[-1])
+            else:
+                paths[-1].write_text("".join(lines(some).to_pylist()), encoding="utf-8")
         if announced is not None:
             paths.append(folder / f"{len(paths):04}-{announced['kind'].replace('.', '-')}.ndjson")
             written = {**announced, "effective_at": instant.format(announced["effective_at"])}
