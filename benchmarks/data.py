@@ -38,10 +38,13 @@ AT = instant.parse("2026-01-01T00:00:00Z")
 """The end of the corpus: a use at or after it sees every record."""
 
 _WINDOW = Window(
-    instant.parse("2024-01-01T00:00:00Z"), AT, instant.parse("2025-06-01T00:00:00Z"), instant.parse("2025-07-15T00:00:00Z")
+    instant.parse("2024-01-01T00:00:00Z"),
+    AT,
+    instant.parse("2025-06-01T00:00:00Z"),
+    instant.parse("2025-07-15T00:00:00Z"),
 )
-_TOLD = (("2024-02", instant.parse("2024-02-01T00:00:00Z")), ("2025-06", _WINDOW.told))
-_HABITS = Habits(refused=0.04, moved=0.1, minors=0.005, birth_year_unknown=0.2, territory_unknown=0.001)
+_TOLD = (("ai-notice", "2024-02", instant.parse("2024-02-01T00:00:00Z")), ("release-notice", "2025-06", _WINDOW.told))
+_HABITS = Habits(refused=0.02, moved=0.1, minors=0.003, birth_year_unknown=0.2, territory_unknown=0.001)
 _SHARES = {
     "profile": 0.03, "posts": 0.4, "comments": 0.3, "group-messages": 0.08, "private-messages": 0.01,
     "ai-inputs": 0.08, "ai-outputs": 0.05, "ai-feedback": 0.01, "usage": 0.03, "language-preference": 0.01,
@@ -78,19 +81,17 @@ def events(scale: Scale = FULL, folder: Path = FOLDER) -> list[Path]:
     def make(into: Path) -> None:
         told = [
             {
-                "kind": "notice.delivered", "notice": "ai-notice", "version": version, "audience": {},
+                "kind": "notice.delivered", "notice": notice, "version": version, "audience": {},
                 "effective_at": at, "attested": _EVIDENCE,
             }
-            for version, at in _TOLD
+            for notice, version, at in _TOLD
         ]  # fmt: skip
         write_events(into, _said(scale), told)
 
     return sorted(_kept(folder / f"events-{_key(scale, 'subjects', 'seed')}", make).iterdir())
 
 
-def ledger(
-    scale: Scale = FULL, folder: Path = FOLDER, progress: Callable[[int], None] | None = None
-) -> Path:
+def ledger(scale: Scale = FULL, folder: Path = FOLDER, progress: Callable[[int], None] | None = None) -> Path:
     """A ledger with the policy published and every event imported, made if it is not there."""
 
     def make(into: Path) -> None:
@@ -110,7 +111,7 @@ def _members(scale: Scale) -> pa.Table:
 
 
 def _said(scale: Scale) -> Events:
-    """Three events a subject: registered 1, signals 0.69, grants 0.55, plans 0.4, years 0.2, moves 0.1, refusals 0.06."""
+    """Three events a subject: registered 1, signals 0.71, grants 0.55, plans 0.4, years 0.2, moves 0.1, refusals 0.04."""
     random = np.random.default_rng([scale.seed, 3])
     people = _members(scale)
     ids = people["id"].to_numpy()
@@ -125,20 +126,24 @@ def _said(scale: Scale) -> Events:
 
     shuffled = random.permutation(len(ids))
     unknown = np.flatnonzero(people["birth_year"].is_null().to_numpy())
-    granted, withdrawn, planned, seen = some(0.55, of=0.6), some(0.02, of=0.6), some(0.4), some(0.69, of=0.05)
+    granted, withdrawn, planned, seen = some(0.55, of=0.6), some(0.02, of=0.6), some(0.4), some(0.71, of=0.02)
     granted_at = later(granted)
-    which = (granted_at >= _TOLD[1][1]).astype(np.int32)
+    which = ((granted_at >= _TOLD[1][2]) & (random.random(len(granted)) < 0.2)).astype(np.int32)
     scopes = (
         {"purposes": ["ai-training"], "categories": _ALL, "recipients": ["platform", "affiliate"]},
-        {"purposes": ["generative-ai", "open-release"], "categories": ["content", "assistant"], "recipients": ["platform"]},
+        {
+            "purposes": ["generative-ai", "open-release"],
+            "categories": ["content", "assistant"],
+            "recipients": ["platform"],
+        },
     )
     grants = tuple(
         {
             "kind": "choice.recorded", "decision": "grant", "source": "settings", "scope": scope,
-            "notice": {"id": "ai-notice", "version": version}, "attested": _EVIDENCE,
+            "notice": {"id": notice, "version": version}, "attested": _EVIDENCE,
             "act": {"what": "switched the toggle on", "where": "settings"},
         }
-        for version, _ in _TOLD
+        for notice, version, _ in _TOLD
         for scope in scopes
     )  # fmt: skip
     narrow = (random.random(len(granted)) < 0.2).astype(np.int32)
@@ -162,7 +167,9 @@ _ALL = ["profile", "content", "private-messages", "assistant", "usage", "languag
 
 
 def _key(scale: Scale, *names: str) -> str:
-    return "-".join([*(str(value) for name, value in asdict(scale).items() if not names or name in names), f"form{FORM}"])
+    return "-".join(
+        [*(str(value) for name, value in asdict(scale).items() if not names or name in names), f"form{FORM}"]
+    )
 
 
 def _kept(folder: Path, make: Callable[[Path], None]) -> Path:

@@ -1,0 +1,196 @@
+"""What is measured, each in a process of its own: `python -m benchmarks.tasks NAME …`. The last line printed is JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from benchmarks import data
+from sayso.api import open_ledger
+from sayso.engines.duckdb import DuckDBEngine
+from sayso.gate import snapshots
+from sayso.gate.run import Job
+from sayso.gate.run import run as gate_run
+from sayso.ledger.facts import Party
+from sayso.plan.decider import Decider
+from sayso.policy.decide import decide
+from sayso.policy.facts import Record, Subject, Use
+
+
+@contextmanager
+def _scratch(beside: Path) -> Iterator[Path]:
+    """A folder on the disk of the corpus, gone afterwards."""
+    folder = Path(tempfile.mkdtemp(dir=beside))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Clock:
+    """Seconds by the clock and of CPU since it was made."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def read(self) -> dict[str, float]:
+        return {"wall": time.perf_counter() - self._wall, "cpu": time.process_time() - self._cpu}
+
+
+def _files(corpus: Path) -> list[str]:
+    return [str(path) for path in sorted(corpus.glob("*.parquet"))]
+
+
+def copy_duckdb(corpus: str) -> dict[str, Any]:
+    """DuckDB's plain copy, as it comes."""
+    with _scratch(Path(corpus).parent) as into:
+        clock = _Clock()
+        duckdb.connect().execute(
+            f"COPY (FROM read_parquet({_files(Path(corpus))})) TO '{into}/all.parquet' (FORMAT parquet)"
+        )
+        return clock.read()
+
+
+def copy_pyarrow(corpus: str) -> dict[str, Any]:
+    """Pyarrow's plain copy, a file a thread."""
+    with _scratch(Path(corpus).parent) as into:
+        clock = _Clock()
+
+        def one(path: str) -> None:
+            source = pq.ParquetFile(path, memory_map=True)
+            with pq.ParquetWriter(into / Path(path).name, source.schema_arrow) as out:
+                for group in range(source.num_row_groups):
+                    out.write_table(source.read_row_group(group, use_threads=False))
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(one, _files(Path(corpus))))
+        return clock.read()
+
+
+def copy_polars(corpus: str) -> dict[str, Any]:
+    """Polars' plain copy, with the compression that the corpus has."""
+    import polars as pl
+
+    with _scratch(Path(corpus).parent) as into:
+        clock = _Clock()
+        pl.scan_parquet(_files(Path(corpus))).sink_parquet(into / "all.parquet", compression="snappy")
+        return clock.read()
+
+
+def snapshot(ledger: str, purpose: str, kept: str) -> dict[str, Any]:
+    """The snapshot of a use from the ledger; kept for the gate to be measured apart."""
+    with open_ledger(ledger, now=lambda: data.AT) as opened:
+        clock = _Clock()
+        view = opened.parts.reader.view()
+        made = snapshots.make(opened.parts.journal.store, view, Use(purpose, data.RECIPIENT, data.AT), DuckDBEngine())
+        spent = clock.read()
+        folder = Path(kept)
+        if not folder.exists():
+            snapshots.save(made, folder)
+        shape = made.snapshot
+        return spent | {"subjects": shape.standing.num_rows, "answers": shape.answers.num_rows, "digest": made.digest}
+
+
+def group(ledger: str) -> dict[str, Any]:
+    """Reading the same ledger's facts of people and grouping them by person, with no meaning applied."""
+    with open_ledger(ledger) as opened:
+        clock = _Clock()
+        store = opened.parts.journal.store
+        wanted = ("position", "party", "id", "at", "recorded_at", "code")
+        schema = pa.schema([(name, pa.int64()) for name in wanted if name != "party"])
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for batch in store.facts(columns=wanted):
+                people = batch.filter(pc.equal(batch.column("party"), int(Party.SUBJECT)))
+                yield pa.RecordBatch.from_arrays(
+                    [people.column(n).cast(pa.int64()) for n in schema.names], schema=schema
+                )
+
+        connection = duckdb.connect(config={"memory_limit": "1200MiB"})
+        connection.register("facts", pa.RecordBatchReader.from_batches(schema, batches()))
+        found = connection.sql("SELECT id, count(*), list(code), list(at), list(position) FROM facts GROUP BY id")
+        people = sum(batch.num_rows for batch in found.to_arrow_reader(100_000))
+        return clock.read() | {"subjects": people}
+
+
+def gate(ledger: str, purpose: str, kept: str, corpus: str) -> dict[str, Any]:
+    """A gated copy from a kept snapshot: reasons, counts, SHA-256 of all files and the manifest."""
+    with open_ledger(ledger, now=lambda: data.AT) as opened, _scratch(Path(corpus).parent) as into:
+        pinned = snapshots.load(Path(kept))
+        clock = _Clock()
+        job = Job(
+            Use(purpose, data.RECIPIENT, data.AT), False, (corpus,), data.COLUMNS, into / "out",
+            position=pinned.position, snapshot=pinned,
+        )  # fmt: skip
+        done = gate_run(job, DuckDBEngine(), opened.parts.reader, now=lambda: data.AT)
+        counts = done.manifest["counts"]
+        share = counts["denied"] / counts["records"]
+        return clock.read() | {"denied": share, "reasons": counts["by_reason"], "grounds": counts["by_ground"]}
+
+
+def whole(ledger: str, purpose: str, corpus: str) -> dict[str, Any]:
+    """A gated copy from the ledger, the snapshot made on the way: for the peak of memory."""
+    with open_ledger(ledger, now=lambda: data.AT) as opened, _scratch(Path(corpus).parent) as into:
+        clock = _Clock()
+        job = Job(Use(purpose, data.RECIPIENT, data.AT), False, (corpus,), data.COLUMNS, into / "out")
+        gate_run(job, DuckDBEngine(), opened.parts.reader, now=lambda: data.AT)
+        return clock.read()
+
+
+def _median(asked: Callable[[int], object], count: int) -> float:
+    """The median of calls, in microseconds."""
+    spent = []
+    for number in range(count):
+        before = time.perf_counter_ns()
+        asked(number)
+        spent.append(time.perf_counter_ns() - before)
+    return statistics.median(spent) / 1000
+
+
+def decision(ledger: str, purpose: str, kept: str) -> dict[str, Any]:
+    """One decision in process, warm: by the decider, by the reference, and a dict look-up for scale."""
+    with open_ledger(ledger, now=lambda: data.AT) as opened:
+        pinned = snapshots.load(Path(kept))
+        decider = Decider(pinned.snapshot)
+        people = pinned.snapshot.standing.column("subject")[
+            :: max(1, pinned.snapshot.standing.num_rows // 50_000)
+        ].to_pylist()
+        collected = data.AT - 1
+        look_up = dict.fromkeys(people, 1)
+        view = opened.parts.reader.view()
+        use = Use(purpose, data.RECIPIENT, data.AT)
+        policy = view.context.policy
+        some = people[:2000]
+        for subject in some:
+            view.known.subject(subject)
+        return {
+            "dict": _median(lambda n: look_up.get(people[n]), len(people)),
+            "decider": _median(lambda n: decider.decide(people[n], "posts", collected), len(people)),
+            "reference": _median(
+                lambda n: decide(policy, use, Record((Subject(some[n]),), "posts", collected), view.known), len(some)
+            ),
+        }
+
+
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {
+    one.__name__: one for one in (copy_duckdb, copy_pyarrow, copy_polars, snapshot, group, gate, whole, decision)
+}
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONHASHSEED", "0")
+    print(json.dumps(TASKS[sys.argv[1]](*sys.argv[2:])))
