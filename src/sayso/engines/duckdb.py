@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 import ibis
@@ -26,8 +29,10 @@ DEFAULT_MEMORY = "1200MiB"
 class DuckDBEngine:
     """One embedded DuckDB. `memory_limit` is DuckDB's own (`1GiB`), `temp_directory` where it spills."""
 
-    name = "duckdb"
-    version: str = duckdb.__version__
+    versions: Mapping[str, str] = MappingProxyType(
+        {"engine": f"duckdb {duckdb.__version__}", "python": platform.python_version()}
+        | {name: version(name) for name in ("sayso", "pyarrow", "ibis-framework", "numpy")}
+    )
 
     def __init__(
         self, *, memory_limit: str = DEFAULT_MEMORY, threads: int | None = None, temp_directory: Path | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -42,12 +42,8 @@ class Engine(Protocol):
     """A relational engine. It may raise EngineError; it never answers for a record that it could not judge."""
 
     @property
-    def name(self) -> str:
-        """Its name, for the manifest."""
-
-    @property
-    def version(self) -> str:
-        """Its version, for the manifest."""
+    def versions(self) -> Mapping[str, str]:
+        """What runs, by name and version, for the manifest; `engine` is its own."""
 
     def histories(self, facts: pa.RecordBatchReader, symbols: pa.Table, kin: pa.Table) -> Iterator[pa.RecordBatch]:
         """The sorted histories of `plan.history`."""
@@ -71,6 +67,3 @@ Progress = Callable[[str, int, int], None]
 
 def silent(_stage: str, _done: int, _total: int) -> None:
     """Says nothing."""
-
-
-Batches = Iterable[pa.RecordBatch]

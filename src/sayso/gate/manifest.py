@@ -6,10 +6,8 @@ Its form is `spec/manifest.md`. It names no person and holds no path of the mach
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +54,6 @@ def columns(mapping: Columns) -> dict[str, Any]:
         {name: value for name, value in subject.items() if value not in (None, False)} for subject in said["subjects"]
     ]
     return said
-
-
-def versions(engine: str, engine_version: str) -> dict[str, str]:
-    """What ran."""
-    named = ("sayso", "pyarrow", "ibis-framework", "numpy")
-    return {"engine": f"{engine} {engine_version}", "python": platform.python_version()} | {
-        name: version(name) for name in named
-    }
 
 
 def written(at: int | None) -> str | None:

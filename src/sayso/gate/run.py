@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -251,7 +252,7 @@ def _manifest(
         },
         "looks": looks,
         "valid_until": manifest.written((second or first).pinned.valid_until),
-        "versions": manifest.versions(engine.name, engine.version),
+        "versions": dict(engine.versions),
         "columns": manifest.columns(job.columns),
         "inputs": manifest.inputs(gated),
         "outputs": manifest.outputs(gated),
@@ -265,7 +266,11 @@ def _place(output: Path | None) -> Iterator[Path]:
     """A hidden directory beside the output's place to work in. Gone again unless it became the output."""
     if output is not None and output.exists():
         raise CorpusError(f"the output `{output.name}` is there already; name another, or remove it")
-    parent, name = (Path(), "dry-run") if output is None else (output.parent, output.name)
+    if output is None:
+        with tempfile.TemporaryDirectory() as scratch:
+            yield Path(scratch)
+        return
+    parent, name = output.parent, output.name
     work = parent / f".{name}.{os.getpid()}.partial"
     try:
         parent.mkdir(parents=True, exist_ok=True)
