@@ -25,9 +25,9 @@ from sayso.policy.model import (
     Version,
 )  # fmt: skip
 from sayso.policy.normal import digest_of
-from sayso.policy.parse import Path, Source
+from sayso.policy.source import Path, Source
 from sayso.policy.terms import ALWAYS, Scope, Term, Vocabulary, Window
-from sayso.territory import Region, groups, region
+from sayso.territory import Region, canonical, groups, is_known, region
 
 ALL = "all"
 
@@ -77,17 +77,16 @@ class _Compiler:
         )  # fmt: skip
         return replace(policy, digest="" if self.source.problems else digest_of(policy))
 
-    def _problem(self, path: Path, message: str, remedy: str | None = None, *, key: bool = False) -> None:
-        self.source.problems.append(self.source.problem(path, message, remedy, key=key))
-
     def _unknown(self, path: Path, name: str, known: Iterable[str], what: str) -> None:
-        """A problem: a name that is none of those known."""
+        """A problem: a name that is none of those known, and none of those that could not be read."""
+        if name in self.source.lost:
+            return
         ordered = sorted(known)
         close = get_close_matches(name, ordered, n=1)
         remedy = (
             f"did you mean `{close[0]}`?" if close else f"the document names no such {what}; add it or mend the name"
         )
-        self._problem(path, f"unknown {what} `{name}`", remedy)
+        self.source.report(path, f"unknown {what} `{name}`", remedy)
 
     def _vocabulary(
         self, kind: str, top: Mapping[str, written.Purpose | written.Category | written.Term | None]
@@ -98,11 +97,14 @@ class _Compiler:
             for name, given in names.items():
                 one = given or written.Term()
                 if name in terms or name == ALL:
-                    self._problem(
-                        (*path, name), f"the name `{name}` is taken in `{kind}`", "name each term once", key=True
-                    )
+                    self.source.report(
+                        (*path, name), f"expected each name once in `{kind}`, got `{name}`, which is taken",
+                        "give it another name", key=True,
+                    )  # fmt: skip
                 marked = special or bool(getattr(one, "special", False))
-                terms[name] = Term(name, parent, tuple(sorted(set(one.was))), marked, one.title, one.dpv, one.aipref)
+                # The first of a name stays: a term below itself would have no end.
+                old = tuple(sorted(set(one.was)))
+                terms.setdefault(name, Term(name, parent, old, marked, one.title, one.dpv, one.aipref))
                 add(getattr(one, "children", {}), name, (*path, name, "children"), marked)
 
         add(top, None, (kind,), False)
@@ -134,20 +136,24 @@ class _Compiler:
             if name in done:
                 return done[name]
             if name in rising:
-                self._problem(("groups", name), f"the group `{name}` is defined by itself")
+                message = f"expected a group to be made of others, got `{name}` in itself"
+                self.source.report(("groups", name), message, "take it out of the groups that it names", key=True)
                 return Region(frozenset())
             rising.append(name)
             given = self.document.groups[name]
             for other in (*given.include, *given.excluded):
-                if other in self.document.groups:
+                if other in self.document.groups and not _taken(other):
                     expand(other)
             found = self._expanded(("groups", name, "include"), given.include, at, done, given.excluded)
             rising.remove(name)
             return done.setdefault(name, found)
 
         for name in self.document.groups:
-            if name in groups():
-                self._problem(("groups", name), f"the name `{name}` is that of a group that there is", key=True)
+            if _taken(name):
+                self.source.report(
+                    ("groups", name), f"expected a new name for a group, got `{name}`, which already means one or a territory",
+                    "give it another name", key=True,
+                )  # fmt: skip
             else:
                 expand(name)
         return done
@@ -158,9 +164,12 @@ class _Compiler:
         try:
             return region(names, excluded, at=at, named=named)
         except TerritoryError as error:
+            places = {name: (*path, index) for index, name in enumerate(names)}
+            places |= {name: (*path[:-1], "except", index) for index, name in enumerate(excluded)}
             for problem in error.problems:
-                index = next((i for i, name in enumerate(names) if f"`{name}`" in problem.message), None)
-                self._problem(path if index is None else (*path, index), problem.message, problem.remedy)
+                name = next(name for name in places if problem.message.endswith(f"`{name}`"))
+                if name not in self.source.lost:
+                    self.source.report(places[name], problem.message, problem.remedy)
             return Region(frozenset())
 
     def _region(self, path: Path, names: Sequence[str] | None, at: int, named: Mapping[str, Region]) -> Region | None:
@@ -250,6 +259,11 @@ class _Compiler:
             source=rule.source,
             covers_reason=rule.covers_reason,
         )
+
+
+def _taken(name: str) -> bool:
+    """Whether a name is that of a group, or of a territory, that there is without the document."""
+    return name in groups() or is_known(canonical(name) or "")
 
 
 def _window(span: written.Span | None) -> Window:

@@ -15,22 +15,30 @@ from sayso import instant
 from sayso.errors import InstantError
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+DAYS = r"^[0-9]{1,5}d$"
 
 
-def _instant(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("expected an instant such as `2024-09-18T00:00:00Z`, in quotes or plain")
+GREATEST = 2**53 - 1
+"""The greatest integer that canonical JSON holds (RFC 8785): in microseconds, June 2255."""
+
+
+def _instant(value: object) -> int:
     try:
-        return instant.parse(value)
+        found = instant.parse(value if isinstance(value, str) else "")
     except InstantError as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(
+            "expected an instant with a time zone, such as `2024-09-18T00:00:00Z` or `2024-09-18T02:00:00+02:00`"
+        ) from error
+    if abs(found) > GREATEST:
+        raise ValueError("expected an instant from 1684 to 2255; leave out an end that never comes")
+    return found
 
 
-def _days(value: object) -> object:
-    match = re.fullmatch(r"(\d{1,6})d", value) if isinstance(value, str) else None
+def _days(value: object) -> int:
+    match = re.fullmatch(DAYS, value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError("expected a number of days such as `30d`")
-    return int(match[1]) * instant.DAY
+        raise ValueError("expected a number of days, such as `30d`, up to `99999d`")
+    return int(match[0][:-1]) * instant.DAY
 
 
 Name = Annotated[str, Field(pattern=NAME)]
@@ -43,7 +51,7 @@ Instant = Annotated[
 Days = Annotated[
     int,
     BeforeValidator(_days, json_schema_input_type=str),
-    Field(json_schema_extra={"type": "string", "pattern": r"^\d{1,6}d$"}),
+    Field(json_schema_extra={"type": "string", "pattern": DAYS}),
 ]
 Names = Annotated[list[Name], Field(min_length=1)]
 Places = Annotated[list[Name], Field(min_length=1)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ from sayso.policy.check import check
 from sayso.policy.compiling import compile_policy
 from sayso.policy.document import Document
 from sayso.policy.model import Policy
-from sayso.policy.parse import parse, read
+from sayso.policy.parse import parse
+from sayso.policy.source import read
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a check of a document found. `policy` is `None` if there are errors."""
+    """What a check of a document found: its policy and warnings, or its errors."""
 
     policy: Policy | None
     errors: tuple[Problem, ...]
@@ -32,7 +33,10 @@ def examine(text: str | bytes, file: str | None = None) -> Report:
     policy = compile_policy(document, source)
     findings = check(document, policy, source)
     errors = _ordered([*source.problems, *findings.errors])
-    return Report(None if errors else policy, errors, _ordered(findings.warnings))
+    if errors:
+        return Report(None, errors, ())
+    in_order = tuple(sorted(policy.versions, key=lambda version: version.effective))
+    return Report(replace(policy, versions=in_order), (), _ordered(findings.warnings))
 
 
 def loads(text: str | bytes, file: str | None = None) -> Policy:
@@ -62,10 +66,10 @@ def _bytes(path: Path) -> bytes:
 
 def _ordered(problems: list[Problem]) -> tuple[Problem, ...]:
     unique = dict.fromkeys(problems)
-    return tuple(sorted(unique, key=lambda problem: (problem.line or 0, problem.column or 0)))
+    return tuple(sorted(unique, key=lambda problem: (problem.line or 0, problem.column or 0, problem.message)))
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a policy document, for editors."""
     made = Document.model_json_schema(by_alias=True)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sayso policy", **made}
+    return {**made, "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sayso policy"}
