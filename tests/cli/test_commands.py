@@ -209,7 +209,7 @@ def test_explain(filled: Sayso) -> None:
 
 
 def test_gate_and_verify(filled: Sayso, tour: Path) -> None:
-    flags = ("--subject", "author:author", "--category", "kind", "--collected-at", "written_at", "--key", "id")
+    flags = ("--subject", "author:author", "--category-column", "kind", "--collected-at", "written_at", "--key", "id")
     ran = filled("gate", "posts.ndjson", *USE, *flags, "--into", "out", "--canaries", "4", "--dataset", "first")
     assert ran.code == 0, ran.err
     assert "2 permitted" in ran.out

@@ -25,8 +25,8 @@ def gate(
     columns: Path | None = None,
     subject: tuple[str, ...] = (),
     collected_at: Flag = None,
-    category: Flag = None,
-    category_is: Flag = None,
+    category_column: Flag = None,
+    category_constant: Flag = None,
     territory: Flag = None,
     account: Flag = None,
     reserved: Flag = None,
@@ -51,7 +51,7 @@ def gate(
     ```
     sayso gate corpus/ --purpose generative-ai --recipient platform --columns corpus.yaml --into release
     sayso gate 'corpus/*.parquet' --purpose generative-ai --recipient platform --dry-run \
-        --subject author:author --subject mentions:mentioned --category kind --collected-at written_at
+        --subject author:author --subject mentions:mentioned --category-column kind --collected-at written_at
     ```
 
     Parameters
@@ -70,9 +70,9 @@ def gate(
         A column of a person, or of a list of them, as `COLUMN` or `COLUMN:ROLE`; may be given again.
     collected_at
         The column of when each record was collected; `collected_at` if left out.
-    category
+    category_column
         The column of categories.
-    category_is
+    category_constant
         Or the category of every record.
     territory
         The column of where each was collected.
@@ -106,7 +106,7 @@ def gate(
     if into is None and not dry_run:
         raise UsageError("expected `--into DIRECTORY` to write to, or `--dry-run`")
     flags = {
-        "collected_at": collected_at, "category": category, "category_constant": category_is, "territory": territory,
+        "collected_at": collected_at, "category": category_column, "category_constant": category_constant, "territory": territory,
         "account": account, "reserved": reserved, "key": key, "time_zone": time_zone,
     }  # fmt: skip
     named = {name: value for name, value in flags.items() if value is not None}
