@@ -2,69 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from sayso.consent.fold import Fact
 from sayso.consent.kin import groups
-from sayso.plan.gate import Shape, Tables, verdicts
+from sayso.plan import accounts
+from sayso.plan.gate import Shape, Tables, combinations, verdicts
 from sayso.plan.history import history
 from sayso.plan.relevance import Relevance
 from sayso.plan.snapshot import Snapshot, build
-from sayso.plan.symbols import symbols
+from sayso.plan.symbols import Symbols, symbols
 from sayso.policy.decide import decide
-from sayso.policy.facts import Id, Record
+from sayso.policy.facts import Id, Record, SubjectFacts
 from sayso.policy.verdict import Outcome
 from sayso.territory import canonical
 from tests.strategies import World
 
-FACTS = pa.schema([(name, pa.int64()) for name in ("position", "id", "at", "recorded_at", "code")])
-KIN = pa.schema([(name, pa.int64()) for name in ("id", "subject", "member")])
-Row = tuple[str, str | None, str | None, Id | None]
+Row = tuple[str, str | None, str | None, Id | None, int | None]
+"""Outcome, rule, territory and subject, and of a denial the position of the event behind it."""
+Batches = Callable[[], Iterable[pa.RecordBatch]]
+BATCH = 7
+"""So few rows a batch that people often lie across two."""
 
 
 def by_reference(world: World, records: Sequence[Record]) -> list[Row]:
-    """Outcome, rule, territory and subject index of each record, by the reference."""
+    """What the reference says of each record."""
     known = world.known
-    rows = []
+    rows: list[Row] = []
     for record in records:
         verdict = decide(world.policy, world.use, record, known)
-        rows.append((verdict.outcome.word, verdict.evidence.rule, verdict.evidence.territory, verdict.evidence.subject))
+        evidence = verdict.evidence
+        behind = None if verdict.permit or not evidence.positions else evidence.positions[0]
+        rows.append((verdict.outcome.word, evidence.rule, evidence.territory, evidence.subject, behind))
     return rows
 
 
 def snapshot(connection: Any, world: World) -> Snapshot:
     """The snapshot of a world, its fold run as a relational query."""
     relevance = Relevance(world.context, world.known, world.use)
-    codes: dict[str, int] = {}
-    payloads: dict[int, Any] = {}
-    rows = []
-    pairs = []
-    for subject, facts in world.subjects.items():
-        for fact in facts:
-            code = codes.setdefault(repr(sorted(fact.payload.items(), key=str)), len(codes))
-            payloads[code] = fact.payload
-            rows.append((fact.position, subject, fact.at, fact.recorded_at, code))
-            if fact.kind == "subject.aliased":
-                pairs.append((subject, fact.other))
-    table = symbols(payloads, relevance)
-    kin = [
+    events = _Events()
+    people = events.rows(world.subjects, pa.int64())
+    pairs = [(one, f.other) for one, said in world.subjects.items() for f in said if f.kind == "subject.aliased"]
+    heard = [
         (other, member, [member, *(o for o in group if o != member)].index(other))
-        for member, group in groups(pairs).items()
+        for member, group in groups((one, other) for one, other in pairs if other is not None).items()
         for other in group
     ]
-    expression = history(
-        ibis.memtable(pa.Table.from_pylist([dict(zip(FACTS.names, row, strict=True)) for row in rows], FACTS)),
-        ibis.memtable(table.table),
-        ibis.memtable(pa.Table.from_pylist([dict(zip(KIN.names, row, strict=True)) for row in kin], KIN)),
-    )
-    sorted_rows = connection.to_pyarrow(expression)
-    known = world.known
-    return build(
-        relevance, table, sorted_rows.to_batches(max_chunksize=7), lambda ids: {i: known.subject(i) for i in ids}, pa.int64()
-    )
+    kin = _kin(heard, pa.int64())
+    marked = {f"{accounts.ACCOUNT}{one}": said for one, said in world.accounts.items()}
+    marked |= {f"{accounts.ORGANISATION}{one}": said for one, said in world.organisations.items()}
+    held = events.rows(marked, pa.string())
+    table = symbols(events.payloads, relevance)
+    of_people = _histories(connection, people, table, kin)
+    if not relevance.asks_account:
+        known = world.known
+
+        def persons(ids: Sequence[Id]) -> Mapping[Id, SubjectFacts]:
+            return {one: known.subject(one) or SubjectFacts() for one in ids}
+
+        return build(relevance, table, of_people(), persons, pa.int64())
+    of_accounts = accounts.account_symbols(events.payloads, relevance)
+    holdings = [(one, f.other) for one, said in world.accounts.items() for f in said if f.other is not None]
+    later = _histories(connection, held, of_accounts, accounts.kin((one, other) for one, other in holdings if other))
+    return accounts.build(relevance, (table, of_people), (of_accounts, later), pa.int64())
+
+
+class _Events:
+    """Every payload by its code, and facts as rows that name it."""
+
+    def __init__(self) -> None:
+        self.payloads: dict[int, Mapping[str, Any]] = {}
+        self._codes: dict[str, int] = {}
+
+    def rows(self, parties: Mapping[Any, Sequence[Fact]], ids: pa.DataType) -> pa.Table:
+        rows: list[tuple[Any, ...]] = []
+        for party, facts in parties.items():
+            for fact in facts:
+                code = self._codes.setdefault(repr(sorted(fact.payload.items(), key=str)), len(self._codes))
+                self.payloads[code] = fact.payload
+                rows.append((fact.position, party, fact.at, fact.recorded_at, code))
+        names = ("position", "id", "at", "recorded_at", "code")
+        schema = pa.schema([(name, ids if name == "id" else pa.int64()) for name in names])
+        return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows], schema)
+
+
+def _kin(heard: Sequence[tuple[Any, ...]], ids: pa.DataType) -> pa.Table:
+    schema = pa.schema([("id", ids), ("subject", ids), ("member", pa.int64())])
+    return pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in heard], schema)
+
+
+def _histories(connection: Any, facts: pa.Table, table: Symbols, kin: pa.Table) -> Batches:
+    def batches() -> Iterable[pa.RecordBatch]:
+        found = history(ibis.memtable(facts), ibis.memtable(table.table), ibis.memtable(kin))
+        made: pa.Table = connection.to_pyarrow(found)
+        return made.to_batches(max_chunksize=BATCH)
+
+    return batches
 
 
 def corpus(records: Sequence[Record], world: World) -> pa.Table:
@@ -82,29 +120,27 @@ def corpus(records: Sequence[Record], world: World) -> pa.Table:
             ),
             "written": pa.array([r.territory for r in records], pa.string()),
             "reserved": pa.array([not r.reserved.isdisjoint(reserved) for r in records], pa.bool_()),
+            "malformed": pa.array([r.malformed for r in records], pa.bool_()),
+            "account": pa.array([r.account for r in records], pa.int64()),
         }
     )
 
 
 def by_gate(connection: Any, world: World, records: Sequence[Record], *, several: bool = True) -> list[Row]:
-    """The same, by the gate's expression on a snapshot."""
+    """The same, by the gate's expression on a snapshot. Without `several`, records of one author each."""
     made = snapshot(connection, world)
-    tables = {name: ibis.memtable(table) for name, table in made.tables.items()}
     read = corpus(records, world)
-    shape = Shape(several=True, written=True, reserved=True)
+    shape = Shape(several=True, written=True, reserved=True, malformed=True, account=made.accounts is not None)
     if not several:
         lone = pa.array([r.subjects[0].id if r.subjects else None for r in records], pa.int64())
+        role = next((r.subjects[0].role for r in records if r.subjects), None)
         read = read.drop_columns(["subjects"]).append_column("subject", lone)
-        shape = Shape(written=True, reserved=True)
-    expression = verdicts(
-        ibis.memtable(read),
-        shape,
-        Tables(
-            tables["standing"], tables["overflow"] if made.overflow.num_rows else None, tables["answers"],
-            tables["categories"], tables["places"],
-        ),
-        made.dimensions,
-    )  # fmt: skip
+        shape = Shape(role=role, written=True, reserved=True, malformed=True, account=made.accounts is not None)
+    if made.accounts is not None:
+        asked = combinations(ibis.memtable(read), shape, _tables(made), made.dimensions)
+        relevance = Relevance(world.context, world.known, world.use)
+        made = accounts.answered(made, connection.to_pyarrow(asked), relevance, world.known)
+    expression = verdicts(ibis.memtable(read), shape, _tables(made), made.dimensions)
     found = sorted(connection.to_pyarrow(expression).to_pylist(), key=lambda row: row["row"])
     assert [row["row"] for row in found] == list(range(len(records)))
     results = made.results.to_pylist()
@@ -117,5 +153,25 @@ def by_gate(connection: Any, world: World, records: Sequence[Record], *, several
         where = made.territories[row["territory"]] if row["territory"] >= 0 else where
         subject = record.subjects[row["subject"]].id if record.subjects and row["subject"] >= 0 else None
         assert row["id"] in (None, subject)
-        rows.append((Outcome(result["outcome"]).word, rule, where, subject))
+        outcome = Outcome(result["outcome"])
+        rows.append((outcome.word, rule, where, subject, None if outcome.permits else row["position"]))
     return rows
+
+
+def _tables(made: Snapshot) -> Tables:
+    """A snapshot's tables as the gate's expression names them."""
+    tables = {name: ibis.memtable(table) for name, table in made.tables.items()}
+
+    def unless_empty(name: str) -> Any:
+        return tables[name] if name in tables and made.tables[name].num_rows else None
+
+    def behind(name: str) -> Any:
+        if name not in tables:
+            return None
+        having = made.tables[name].filter(pc.is_valid(made.tables[name].column("behind")))
+        return ibis.memtable(having.select(["subject", "behind"])) if having.num_rows else None
+
+    return Tables(
+        tables["standing"], unless_empty("overflow"), tables["answers"], tables["categories"], tables["places"],
+        tables.get("accounts"), unless_empty("accounts_overflow"), behind("standing"), behind("accounts"),
+    )  # fmt: skip

@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import ibis
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sayso.policy.facts import Record
 from tests import strategies
 from tests.compare import by_gate, by_reference
+from tests.strategies import World
 
-RECORDS = 600
+RECORDS = 1000
 
 
 @pytest.fixture(scope="module")
-def duckdb():
+def duckdb() -> Any:
     return ibis.duckdb.connect(threads=1)
 
 
-@given(world=strategies.worlds(accounts=False), seed=st.integers(0, 2**32), several=st.booleans())
-def test_the_gate_says_what_the_reference_says(duckdb, world, seed, several):
-    records = strategies.many_records(world, seed, RECORDS, several=several)
+def agree(duckdb: Any, world: World, records: list[Record], *, several: bool = True) -> None:
     gate = by_gate(duckdb, world, records, several=several)
     for record, said, expected in zip(records, gate, by_reference(world, records), strict=True):
         assert said == expected, record
+
+
+@settings(max_examples=40)
+@given(world=strategies.worlds(accounts=False), seed=st.integers(0, 2**32))
+def test_engines_agree(duckdb: Any, world: World, seed: int) -> None:
+    agree(duckdb, world, strategies.many_records(world, seed, RECORDS))
+
+
+@settings(max_examples=20)
+@given(
+    world=strategies.worlds(accounts=False),
+    seed=st.integers(0, 2**32),
+    role=st.sampled_from(["author", "mentioned", None]),
+)
+def test_engines_agree_about_records_of_one_subject(duckdb: Any, world: World, seed: int, role: str | None) -> None:
+    records = strategies.many_records(world, seed, RECORDS, several=False)
+    held = [replace(r, subjects=tuple(replace(s, role=role) for s in r.subjects or ())) for r in records]
+    agree(duckdb, world, held, several=False)
+
+
+@settings(max_examples=20)
+@given(world=strategies.worlds(), seed=st.integers(0, 2**32), several=st.booleans())
+def test_engines_agree_about_accounts(duckdb: Any, world: World, seed: int, several: bool) -> None:
+    agree(duckdb, world, strategies.many_records(world, seed, RECORDS // 4, several=several), several=several)
+
+
+@pytest.mark.torture
+@settings(max_examples=1000)
+@given(world=strategies.worlds(), seed=st.integers(0, 2**32))
+def test_engines_agree_for_long(duckdb: Any, world: World, seed: int) -> None:
+    agree(duckdb, world, strategies.many_records(world, seed, RECORDS))

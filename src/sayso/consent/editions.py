@@ -32,30 +32,30 @@ class Editions:
     """
 
     def __init__(self, published: Sequence[tuple[int, Policy]], deciding: Policy) -> None:
-        self._published = tuple(published)
+        self.published = tuple(published)
         self.deciding = deciding
 
     @property
     def positions(self) -> tuple[int, ...]:
         """The positions at which an edition was published."""
-        return tuple(position for position, _ in self._published)
+        return tuple(position for position, _ in self.published)
 
     @property
     def all(self) -> tuple[Policy, ...]:
         """Every edition, the deciding one last."""
-        return (*(policy for _, policy in self._published), self.deciding)
+        return (*(policy for _, policy in self.published), self.deciding)
 
     def at(self, position: int) -> Policy | None:
         """The edition in force when the event at this position was recorded."""
-        if not self._published:
+        if not self.published:
             return self.deciding
-        before = [policy for since, policy in self._published if since < position]
+        before = [policy for since, policy in self.published if since < position]
         return before[-1] if before else None
 
     def since(self, position: int) -> tuple[Policy, ...]:
         """The edition in force at a position (if none was, the first) and all after it, up to the deciding one."""
-        index = max(sum(since < position for since, _ in self._published) - 1, 0)
-        return (*(policy for _, policy in self._published[index:]), self.deciding)
+        index = max(sum(since < position for since, _ in self.published) - 1, 0)
+        return (*(policy for _, policy in self.published[index:]), self.deciding)
 
     def granted(self, scope: WrittenScope, position: int) -> Scope:
         """What a grant reaches: only what it names, as it stood when it was made."""
