@@ -122,7 +122,8 @@ def _said(scale: Scale) -> Events:
         return shuffled[random.integers(0, max(int(len(ids) * of), 1), int(len(ids) * share))]
 
     def later(who: NDArray[np.int64]) -> NDArray[np.int64]:
-        return since[who] + (random.random(len(who)) * (_WINDOW.until - since[who])).astype(np.int64)
+        at: NDArray[np.int64] = since[who] + (random.random(len(who)) * (_WINDOW.until - since[who])).astype(np.int64)
+        return at
 
     shuffled = random.permutation(len(ids))
     unknown = np.flatnonzero(people["birth_year"].is_null().to_numpy())

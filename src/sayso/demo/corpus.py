@@ -95,7 +95,7 @@ class Writer:
     def _where(self, author: NDArray[np.int64], at: NDArray[np.int64]) -> NDArray[np.int32]:
         """The code of the place that each record bears."""
         random = self._random
-        place = np.where(at >= self._moved[author], self._later[author], self._home[author])
+        place: NDArray[np.int32] = np.where(at >= self._moved[author], self._later[author], self._home[author])
         luck = random.random(len(author))
         abroad = np.flatnonzero(luck < TRAVELLING)
         place[abroad] = self._home[random.integers(0, len(self._home), len(abroad))]
@@ -124,12 +124,18 @@ class _Bank:
         self._sizes = np.array([len(voice) for voice in voices])
         self._sentences = pa.array([sentence for voice in voices for sentence in voice])
         spaces = [grammar.space for grammar in GRAMMARS.values()]
-        again = [space + sentence for space, voice in zip(spaces, voices[: len(spaces)], strict=True) for sentence in voice]
+        again = [
+            space + sentence for space, voice in zip(spaces, voices[: len(spaces)], strict=True) for sentence in voice
+        ]
         self._again = pa.array([*again, ""])
         self._names = pa.array([*_names(random, 50_000), ""])
 
     def texts(
-        self, random: np.random.Generator, categories: list[str], category: NDArray[np.int64], language: NDArray[np.int64]
+        self,
+        random: np.random.Generator,
+        categories: list[str],
+        category: NDArray[np.int64],
+        language: NDArray[np.int64],
     ) -> pa.Array:
         """A text for each record: prose of one or two sentences and a name, or what a category of no prose says."""
         count = len(category)
@@ -160,4 +166,5 @@ def _names(random: np.random.Generator, count: int) -> list[str]:
 
 def _integers(column: pa.ChunkedArray, never: int = 0) -> NDArray[np.int64]:
     """Instants as microseconds, those that are null as `never`."""
-    return column.cast(pa.int64()).fill_null(never).to_numpy()
+    at: NDArray[np.int64] = column.cast(pa.int64()).fill_null(never).to_numpy()
+    return at

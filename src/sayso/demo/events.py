@@ -175,7 +175,8 @@ def write_events(
 
 
 def _at(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    return column.cast(pa.int64()).to_numpy()
+    at: NDArray[np.int64] = column.cast(pa.int64()).to_numpy()
+    return at
 
 
 def _without_nulls(**fields: Any) -> Form:

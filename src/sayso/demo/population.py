@@ -134,9 +134,7 @@ def _instants(at: NDArray[np.int64], said: NDArray[np.bool_]) -> pa.Array:
     return pa.array(at, pa.timestamp("us", "UTC"), mask=~said)
 
 
-def _between(
-    random: np.random.Generator, start: int, until: int, count: int, *, early: float
-) -> NDArray[np.int64]:
+def _between(random: np.random.Generator, start: int, until: int, count: int, *, early: float) -> NDArray[np.int64]:
     """Instants in [start, until), `early` of them in the first hundredth."""
     at = random.integers(start, until, count)
     soon = random.random(count) < early
