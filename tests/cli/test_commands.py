@@ -183,6 +183,8 @@ def test_a_suspension(filled: Sayso) -> None:
 def test_a_record_from_standard_input_or_a_file(filled: Sayso, tour: Path) -> None:
     record = '{"subjects": [{"id": 1, "role": "author"}], "category": "posts", "collected_at": "2025-03-01T12:00:00Z"}'
     assert filled("decide", "-", *USE, stdin=record).code == 0
+    assert filled("decide", record, *USE).code == 0
+    assert filled("explain", "{", *USE).code == exits.INPUT
     (tour / "record.json").write_text(record)
     assert filled("decide", "record.json", *USE, "--policy", "policy.yaml", "--json").json["permit"] is True
     (tour / "record.json").write_bytes(b"\xff")

@@ -19,6 +19,7 @@ from sayso.cli.decisions import decide, explain
 from sayso.cli.gate import gate, verify
 from sayso.cli.ledger import init, ledgers
 from sayso.cli.policy import policies
+from sayso.cli.stories import demo
 from sayso.errors import SaysoError, UsageError
 
 app = App(
@@ -40,6 +41,7 @@ _TRYING = Group("Try", sort_key=3)
 for _command, _group in (
     (init, _RECORDING), (policies, _RECORDING), (ledgers, _RECORDING), (choose, _RECORDING), (suspend, _RECORDING),
     (lift, _RECORDING), (decide, _ASKING), (explain, _ASKING), (gate, _ASKING), (verify, _ASKING),
+    (demo, _TRYING),
 ):  # fmt: skip
     if isinstance(_command, App):
         _command.group = (_group,)

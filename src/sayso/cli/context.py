@@ -76,11 +76,14 @@ class Context:
 
     def read_json(self, given: Path) -> Any:
         """The JSON document in a file, or in standard input for `-`. Raises InputError with the place that is wrong."""
-        text = self.read(given)
+        return self.parse_json(self.read(given), str(given))
+
+    def parse_json(self, text: str, file: str | None) -> Any:
+        """The JSON document that a text writes. Raises InputError with the place that is wrong."""
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
-            problem = Problem(f"expected JSON: {error.msg.lower()}", str(given), error.lineno, error.colno)
+            problem = Problem(f"expected JSON: {error.msg.lower()}", file, error.lineno, error.colno)
             raise InputError(problem) from error
 
     @contextmanager

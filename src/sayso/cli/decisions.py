@@ -22,7 +22,7 @@ Flags = tuple[str, ...]
 
 
 def decide(
-    record: Path | None = None,
+    record: str | None = None,
     /,
     *,
     purpose: str,
@@ -40,7 +40,7 @@ def decide(
 ) -> int:
     r"""Answer whether a record may be used. Exits with 0 if it may, with 1 if it is denied.
 
-    The record is given by flags, or as a JSON object in a file or on standard input. For example:
+    The record is given by flags, or as a JSON object. For example:
 
     ```
     sayso decide --purpose generative-ai --recipient platform \
@@ -52,7 +52,7 @@ def decide(
     Parameters
     ----------
     record
-        A file that holds the record, or `-` for standard input; instead of flags.
+        The record, a JSON object: a file that holds it, `-` for standard input, or itself; instead of flags.
     purpose
         What it is to be used for.
     recipient
@@ -103,7 +103,7 @@ def decide(
 
 
 def explain(
-    record: Path | None = None,
+    record: str | None = None,
     /,
     *,
     purpose: str,
@@ -131,7 +131,7 @@ def explain(
     Parameters
     ----------
     record
-        A file that holds the record, or `-` for standard input; instead of flags.
+        The record, a JSON object: a file that holds it, `-` for standard input, or itself; instead of flags.
     purpose
         What it is to be used for.
     recipient
@@ -169,7 +169,7 @@ def explain(
 
 
 def _given(
-    record: Path | None, subject: Flags, category: str | None, collected_at: str | None, territory: str | None,
+    record: str | None, subject: Flags, category: str | None, collected_at: str | None, territory: str | None,
     account: str | None, reserved: Flags, context: Context,
 ) -> Any:  # fmt: skip
     """The record as a JSON object, from a file or from flags."""
@@ -181,7 +181,7 @@ def _given(
     if record is not None:
         if named or subject:
             raise UsageError("expected the record in a file or by flags, not both")
-        return context.read_json(record)
+        return context.parse_json(record, None) if record.lstrip().startswith("{") else context.read_json(Path(record))
     if not subject and not named:
         raise UsageError("expected a record: a file, `-`, or `--subject`, `--category` and `--collected-at`")
     return {"subjects": list(subject), **named}

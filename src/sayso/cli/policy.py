@@ -121,14 +121,15 @@ def diff(
     fail_on_loosened: bool = False,
     context: Run,
 ) -> int:
-    """Compare two policies: what is tightened and what is loosened, by territory and category.
+    r"""Compare two policies: what is tightened and what is loosened, by territory and category.
 
     Each is taken when its last version is in force, unless an instant is given; so one file can be compared with
     itself at two instants. "Changed" is stricter in one way and laxer in another. For example:
 
     ```
     sayso policy diff old.yaml new.yaml --fail-on-loosened
-    sayso policy diff policy.yaml policy.yaml --before-at 2025-01-01T00:00:00Z --after-at 2026-01-01T00:00:00Z
+    sayso policy diff policy.yaml policy.yaml \
+        --before-at 2025-01-01T00:00:00Z --after-at 2026-01-01T00:00:00Z
     ```
 
     Parameters
@@ -192,7 +193,7 @@ def show(
 
     ```
     sayso policy show policy.yaml --purpose generative-ai --recipient platform
-    sayso policy show policy.yaml --purpose generative-ai --recipient platform --format html > matrix.html
+    sayso policy show --purpose generative-ai --recipient platform --format html > matrix.html
     ```
 
     Parameters
