@@ -10,13 +10,14 @@ from sayso.consent.editions import Editions
 from sayso.policy.facts import Use
 from sayso.policy.model import Policy
 from tests.strategies.corpora import many_records, records
-from tests.strategies.events import choices, fact, facts, payloads, position
+from tests.strategies.events import Payload, choices, fact, facts, payloads, position
 from tests.strategies.policies import policies, rules
 from tests.strategies.terms import (
     ATTRIBUTES,
     CATEGORIES,
     EARLIER_CATEGORIES,
     EVERYTHING,
+    EVERYTHING_EVER,
     NOTICES,
     PLACES,
     PURPOSES,
@@ -33,8 +34,39 @@ from tests.strategies.terms import (
 from tests.strategies.worlds import PEOPLE, World, contexts, worlds
 
 __all__ = [
-    "ATTRIBUTES", "CATEGORIES", "EARLIER_CATEGORIES", "EVERYTHING", "NOTICES", "PEOPLE", "PLACES", "PURPOSES",
-    "RECIPIENTS", "ROLES", "START", "Context", "Editions", "Policy", "Use", "World", "choices", "contexts", "fact",
-    "facts", "instants", "many_records", "now_and_then", "payloads", "policies", "position", "records", "regions",
-    "rules", "scopes", "vocabulary", "windows", "worlds",
+    "ATTRIBUTES",
+    "CATEGORIES",
+    "EARLIER_CATEGORIES",
+    "EVERYTHING",
+    "EVERYTHING_EVER",
+    "NOTICES",
+    "PEOPLE",
+    "PLACES",
+    "PURPOSES",
+    "RECIPIENTS",
+    "ROLES",
+    "START",
+    "Context",
+    "Editions",
+    "Payload",
+    "Policy",
+    "Use",
+    "World",
+    "choices",
+    "contexts",
+    "fact",
+    "facts",
+    "instants",
+    "many_records",
+    "now_and_then",
+    "payloads",
+    "policies",
+    "position",
+    "records",
+    "regions",
+    "rules",
+    "scopes",
+    "vocabulary",
+    "windows",
+    "worlds",
 ]  # fmt: skip

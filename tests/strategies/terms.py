@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sayso import instant
 from sayso.policy.model import Attribute
-from sayso.policy.terms import Scope, Term, Vocabulary, Window
+from sayso.policy.terms import ALWAYS, Scope, Term, Vocabulary, Window
 from sayso.territory import Region
 
 _T = TypeVar("_T")
@@ -44,6 +44,7 @@ ATTRIBUTES = {
 PLACES = ("FR", "US", "US-CA", "DE", "GB")
 ROLES = {"author": True, "mentioned": False}
 NOTICES = (("n1", "v1"), ("n1", "v2"), ("n2", "v1"))
+EVERYTHING_EVER = ALWAYS
 EVERYTHING = Scope(PURPOSES.leaves, CATEGORIES.leaves, RECIPIENTS.leaves)
 
 
