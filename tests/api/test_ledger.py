@@ -183,3 +183,23 @@ def test_a_territory_that_leaves_some_out_is_no_list(ledger: Ledger) -> None:
 
     with pytest.raises(UsageError, match="US-CA"):
         territories_of(["most-of-us"], 0, {"most-of-us": Region(frozenset({"US"}), frozenset({"US-CA"}))})
+
+
+def test_many_decisions_are_those_of_the_reference_while_they_are_fresh(ledger: Ledger, clock: Clock) -> None:
+    quick = ledger.decisions(**USE)
+    replay = ledger.decisions(position=ledger.head.size, **USE)
+    for subject in (1, "2", 3, 4, 5, 6, 7, "x", None):
+        for category in ("posts", "comments", "private-messages", "profile", "content"):
+            for at in (MARCH, "2024-12-01T00:00:00Z", datetime(2025, 1, 6, 8, tzinfo=UTC)):
+                expected = ledger.decide([subject], category, at, **USE)
+                found = quick.decide(subject, category, at)
+                assert found.outcome == expected.outcome
+                assert found.evidence.rule == expected.evidence.rule
+                assert found.evidence.subject == expected.evidence.subject
+    clock.now = quick.valid_until - 1
+    assert quick.decide(1, "posts", 1_740_830_400_000_000).permit
+    clock.now += 1
+    assert quick.decide(1, "posts", MARCH).reason == "stale"
+    assert replay.decide(1, "posts", MARCH).permit
+    with pytest.raises(InstantError):
+        replay.decide(1, "posts", "2025-03-01")

@@ -52,7 +52,7 @@ def record_of(
     """
     held, malformed = None, False
     if account is not None:
-        held = _id(id_type, account)
+        held = one_id(id_type, account)
         malformed = held is None
     return Record(
         _subjects(id_type, subjects),
@@ -121,11 +121,12 @@ def _subjects(id_type: IdType, given: Any) -> tuple[Subject, ...] | None:
 
 def _subject(id_type: IdType, given: Any) -> Subject:
     if isinstance(given, Subject):
-        return Subject(None if given.id is None else _id(id_type, given.id), given.role)
-    return Subject(_id(id_type, given))
+        return Subject(None if given.id is None else one_id(id_type, given.id), given.role)
+    return Subject(one_id(id_type, given))
 
 
-def _id(id_type: IdType, value: Any) -> Id | None:
+def one_id(id_type: IdType, value: Any) -> Id | None:
+    """An id in the ledger's form; `None` for what is none of its type."""
     try:
         return id_type.read(value)
     except EventError:

@@ -38,6 +38,7 @@ from sayso.policy.model import Policy
 from sayso.policy.verdict import Verdict
 
 if TYPE_CHECKING:
+    from sayso.api.deciding import Decisions
     from sayso.api.gating import GateOptions
     from sayso.api.sources import Gated
     from sayso.gate.columns import Columns
@@ -295,6 +296,19 @@ class Ledger:
         view, use = self._asked(purpose, recipient, at, position, policy)
         return decide(view.context.policy, use, record, view.known)
 
+    def decisions(
+        self, *, purpose: str, recipient: str, at: Instant | None = None, position: int | None = None,
+        policy: PolicyLike | None = None,
+    ) -> Decisions:  # fmt: skip
+        """The ledger folded for one use, to answer for many records, each in microseconds.
+
+        Raises UsageError for a use whose rules ask for the record's account, EngineError.
+        """
+        from sayso.api.deciding import decisions  # an engine is slow to import, and one decision needs none
+
+        view, use = self._asked(purpose, recipient, at, position, policy)
+        return decisions(self.parts, view, use, release=at is None and position is None and policy is None)
+
     def explain(
         self, record: Record, *, purpose: str, recipient: str, at: Instant | None = None, position: int | None = None,
         policy: PolicyLike | None = None,
@@ -328,7 +342,7 @@ class Ledger:
         Raises CorpusError for a source that cannot be gated, UsageError, InstantError, PolicyError, EngineError, and
         CanaryError if a planted record was permitted; then nothing is left of the output.
         """
-        from sayso.api.gating import gate  # an engine is slow to import, and a decision needs none
+        from sayso.api.gating import gate  # as above
 
         return gate(self.parts, source, purpose=purpose, recipient=recipient, columns=columns, **options)
 

@@ -99,9 +99,14 @@ class Context:
             tasks: dict[str, TaskID] = {}
 
             def tell(stage: str, done: int, total: int) -> None:
+                """A stage of which nothing is told but its beginning pulses until another one is told of."""
                 if stage not in tasks:
-                    tasks[stage] = bar.add_task(stage, total=total)
-                bar.update(tasks[stage], completed=done, total=total)
+                    tasks[stage] = bar.add_task(stage, total=None)
+                for name, task in tasks.items():
+                    if name != stage and bar.tasks[task].total is None:
+                        bar.update(task, completed=1, total=1)
+                if done:
+                    bar.update(tasks[stage], completed=done, total=total)
 
             yield tell
 
