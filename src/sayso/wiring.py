@@ -13,8 +13,8 @@ from sayso.consent.judging import Judge
 from sayso.consent.reader import Reader
 from sayso.ledger.identity import IdType
 from sayso.ledger.journal import Journal
-from sayso.policy.diff import succession
 from sayso.policy.normal import from_normal
+from sayso.policy.succession import succession
 from sayso.stores import sqlite
 from sayso.stores.sqlite import SqliteStore
 
