@@ -1,16 +1,16 @@
-"""Comparing policies: which cells a change tightens, and which it loosens; and whether an edition may follow another."""
+"""Comparing policies: which cells a change tightens, and which it loosens."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sayso import instant
-from sayso.errors import Problem
-from sayso.policy.matrix import STRICTNESS, asked, cell_rules, territories
-from sayso.policy.model import Policy, Rule, Told
-from sayso.policy.terms import Vocabulary
+from sayso.policy.comparing import Cell, SignedUp, stricter
+from sayso.policy.matrix import asked
+from sayso.policy.model import Policy, Rule, SituationMode, Version, named_subdivisions
+from sayso.territory import KNOWN, Region
 
 TIGHTENED, LOOSENED, CHANGED = "tightened", "loosened", "changed"
 
@@ -41,107 +41,102 @@ class Change:
 
 
 def diff(before: Policy, after: Policy, at_before: int, at_after: int) -> tuple[Change, ...]:
-    """What differs between two policies, each at an instant; by purpose, recipient and category.
+    """What differs between two policies, each by its version in force at an instant (microseconds).
 
-    A purpose, recipient or category that only one of them has is `no-rule` in the other.
+    By purpose, recipient and category. One that only one of them has is met by no rule in the other. What the ledger
+    says counts for nothing here: a version that was withdrawn is taken as it is written.
     """
+    first, second = _Side(before, at_before), _Side(after, at_after)
+    alike: dict[tuple[tuple[bool, ...], tuple[bool, ...]], list[str]] = {}
+    for place in sorted(KNOWN | first.subdivisions | second.subdivisions):
+        alike.setdefault((first.within(place), second.within(place)), []).append(place)
     changes: dict[tuple[str, str, str, str, str, str], list[str]] = {}
     for purpose in sorted(before.purposes.leaves | after.purposes.leaves):
-        for recipient in sorted(set(before.recipients.terms) | set(after.recipients.terms)):
-            old = cell_rules(before, at_before, purpose, recipient)
-            new = cell_rules(after, at_after, purpose, recipient)
-            for place in sorted({*territories(before), *territories(after)}):
-                for category in sorted(before.categories.leaves | after.categories.leaves):
-                    first = _rules(old, place, category)
-                    second = _rules(new, place, category)
-                    direction = _direction(first, second)
+        for recipient in sorted({*before.recipients.terms, *after.recipients.terms}):
+            for category in sorted(before.categories.leaves | after.categories.leaves):
+                for places in alike.values():
+                    old = first.cell(purpose, category, recipient, places[0])
+                    new = second.cell(purpose, category, recipient, places[0])
+                    direction = _direction(old, new)
                     if direction is not None:
-                        key = (direction, purpose, recipient, category, _words(first), _words(second))
-                        changes.setdefault(key, []).append(place)
+                        key = (direction, purpose, recipient, category, *_words(old, new))
+                        changes.setdefault(key, []).extend(places)
     return tuple(
-        Change(direction, purpose, recipient, category, tuple(places), old_words, new_words)
+        Change(direction, purpose, recipient, category, tuple(sorted(places)), old_words, new_words)
         for (direction, purpose, recipient, category, old_words, new_words), places in changes.items()
     )
 
 
-def _rules(cells: Any, place: str, category: str) -> tuple[Rule, ...]:
-    """The rules of a cell; of a subdivision that a policy does not tell apart, those of its country."""
-    found: tuple[Rule, ...] = cells.get((place, category), cells.get((place[:2], category), ()))
-    return found
+def _direction(before: Cell, after: Cell) -> str | None:
+    """Which way a cell changed; `None` if the same pass in both."""
+    tighter, looser = stricter(after, before), stricter(before, after)
+    if tighter:
+        return None if looser else TIGHTENED
+    return LOOSENED if looser else CHANGED
 
 
-def _essence(rule: Rule) -> tuple[object, ...]:
-    """What of a rule decides, its name and comments left out."""
-    return (
-        rule.mode, tuple(sorted((n, tuple(sorted(v))) for n, v in rule.attributes.items())), rule.band, rule.data,
-        rule.holder, rule.notice, rule.accepts, rule.told, rule.notice_period, rule.covers, rule.collected,
-        rule.min_age, rule.expires_after, rule.overrides_refusal,
-    )  # fmt: skip
+class _Side:
+    """One policy at an instant."""
+
+    def __init__(self, policy: Policy, at: int) -> None:
+        self.policy = policy
+        self.version = policy.in_force(at) or Version("none", at, at, ())
+        regions: list[Region | None] = [rule.territories for rule in self.version.rules]
+        past = [version for version in policy.versions if version.effective <= at]
+        self.sign_ups = [(one, version.effective) for version in past for one in version.sign_ups]
+        regions += [one.territories for one, _ in self.sign_ups]
+        regions += [signal.territories for signal in policy.signals.values()]
+        self.regions = tuple(region for region in dict.fromkeys(regions) if region is not None)
+        self.subdivisions = frozenset[str]().union(*(named_subdivisions(region) for region in self.regions))
+
+    def within(self, place: str) -> tuple[bool, ...]:
+        """In which of the regions that the policy names a place lies: alike in these, places are alike in all."""
+        return tuple(region.contains(place) for region in self.regions)
+
+    def cell(self, purpose: str, category: str, recipient: str, place: str) -> Cell:
+        """What decides in a cell."""
+        policy, version, named = self.policy, self.version, (purpose, category, recipient)
+        return Cell(
+            tuple(rule for rule in version.rules if rule.scope.covers(*named) and _holds(rule.territories, place)),
+            version.situation,
+            version.freshness,
+            tuple(sorted(version.roles.items())),
+            policy.attributes,
+            category in policy.categories and policy.categories.terms[category].special,
+            frozenset(notice for notice, text in policy.notices.items() if text.declares.covers(*named)),
+            frozenset(
+                SignedUp(
+                    one.notice,
+                    one.version,
+                    since,
+                    tuple((name, tuple(sorted(values))) for name, values in sorted(one.attributes.items())),
+                )
+                for one, since in self.sign_ups
+                if _holds(one.territories, place)
+            ),
+            frozenset(
+                name
+                for name, signal in policy.signals.items()
+                if signal.scope.covers(*named) and _holds(signal.territories, place)
+            ),
+            frozenset(policy.purposes.above(purpose)),
+        )
 
 
-def _direction(before: tuple[Rule, ...], after: tuple[Rule, ...]) -> str | None:
-    """Which way a cell changed. Every matching rule must permit, so that more rules are stricter than fewer."""
-    old, new = {_essence(rule) for rule in before}, {_essence(rule) for rule in after}
-    if old == new:
-        return None
-    if not old:
-        return LOOSENED if _lets(after) else None
-    if not new:
-        return TIGHTENED if _lets(before) else None
-    if not _lets(before) and not _lets(after):
-        return None
-    if new > old or not _lets(after):
-        return TIGHTENED
-    if new < old or not _lets(before):
-        return LOOSENED
-    if len(before) == len(after) == 1:
-        return _one(before[0], after[0])
-    return CHANGED
+def _holds(region: Region | None, place: str) -> bool:
+    return region is None or region.contains(place)
 
 
-def _lets(rules: tuple[Rule, ...]) -> bool:
-    """Whether rules may permit anything at all: one that is for all data and people and never permits forbids."""
-    return not any(
-        rule.mode.value in ("never", "disputed")
-        and not rule.attributes
-        and rule.band is None
-        and rule.data.start is None
-        and rule.data.until is None
-        for rule in rules
+def _words(before: Cell, after: Cell) -> tuple[str, str]:
+    """What each of two cells says, in a line; what they share beside their rules is left out."""
+    first, second = _beside(before), _beside(after)
+    return tuple(  # type: ignore[return-value] # there are two
+        "; ".join([_said(cell.rules), *(words for words in own if words not in theirs)]) if cell.rules else "no-rule"
+        for cell, own, theirs in ((before, first, second), (after, second, first))
     )
 
 
-def _one(before: Rule, after: Rule) -> str:
-    """Which way one rule differs from another that stands in its place."""
-    steps = {_sign(STRICTNESS.index(after.mode) - STRICTNESS.index(before.mode))}
-    steps.add(_sign((after.told is Told.PUBLISHED) - (before.told is Told.PUBLISHED)))
-    steps.add(_sign(before.notice_period - after.notice_period))
-    steps.add(_sign(after.overrides_refusal - before.overrides_refusal))
-    steps.add(_sign((after.covers.value == "all") - (before.covers.value == "all")))
-    ages = [rule.min_age.age if rule.min_age else 0 for rule in (before, after)]
-    steps.add(_sign(ages[0] - ages[1]))
-    for key in ("attributes", "band", "data", "holder", "collected", "expires_after"):
-        old, new = getattr(before, key), getattr(after, key)
-        steps.add(0 if old == new else None)
-    if (before.notice, before.accepts) != (after.notice, after.accepts):
-        wider = before.notice == after.notice and before.accepts < after.accepts
-        narrower = before.notice == after.notice and after.accepts < before.accepts
-        steps.add(1 if wider else -1 if narrower else None)
-    if None not in steps and steps <= {0, 1}:
-        return LOOSENED
-    if None not in steps and steps <= {0, -1}:
-        return TIGHTENED
-    return CHANGED
-
-
-def _sign(number: int) -> int | None:
-    return (number > 0) - (number < 0)
-
-
-def _words(rules: tuple[Rule, ...]) -> str:
-    """What a cell's rules say, in a line."""
-    if not rules:
-        return "no-rule"
+def _said(rules: Iterable[Rule]) -> str:
     said = []
     for rule in rules:
         notice = f" under {rule.notice} {'/'.join(sorted(rule.accepts))}" if rule.notice else ""
@@ -150,42 +145,17 @@ def _words(rules: tuple[Rule, ...]) -> str:
     return " and ".join(dict.fromkeys(said))
 
 
-def succession(before: Policy, after: Policy, present: int) -> list[Problem]:
-    """Why an edition may not follow another (semantics, sections 1 and 2); nothing if it may."""
-    problems: list[Problem] = []
-    if before.platform != after.platform:
-        problems.append(Problem(f"expected an edition for platform `{before.platform}`, got `{after.platform}`"))
-    for what in ("purposes", "categories", "recipients"):
-        problems += _terms(what, getattr(before, what), getattr(after, what))
-    kept = {version.id: version for version in after.versions}
-    for version in before.versions:
-        if version.effective <= present and kept.get(version.id) != version:
-            when = instant.format(version.effective)
-            problems.append(
-                Problem(
-                    f"version `{version.id}` has been effective since `{when}` and is changed or gone in this edition",
-                    remedy="leave it as it was, and write what is new as a version of its own",
-                )
-            )
-    old = {version.id for version in before.versions}
-    for version in after.versions:
-        if version.id not in old and version.effective < present:
-            problems.append(Problem(f"version `{version.id}` is new and would be effective in the past"))
-    return problems
-
-
-def _terms(what: str, before: Vocabulary, after: Vocabulary) -> Iterator[Problem]:
-    said = {name for term in after.terms.values() for name in term.was}
-    for name, term in before.terms.items():
-        kept = after.terms.get(name)
-        if kept is None and name not in said:
-            yield Problem(
-                f"`{name}` is gone from `{what}`", remedy=f"say `was: [{name}]` at what took its place, or keep it"
-            )
-        elif kept is not None and kept.parent != term.parent and name not in kept.was:
-            yield Problem(f"`{name}` was moved in `{what}`", remedy=f"say `was: [{name}]` at it")
-        elif kept is not None and (name in before.leaves) != (name in after.leaves) and name not in said:
-            yield Problem(f"`{name}` was split in `{what}`", remedy=f"say `was: [{name}]` at each part")
-        lost = sorted(set(term.was) - said)
-        if lost:
-            yield Problem(f"`was: {lost[0]}` is gone from `{what}`", remedy="keep every name that a term had")
+def _beside(cell: Cell) -> tuple[str, ...]:
+    """What decides in a cell beside its rules, in words."""
+    listed = (
+        ("declared by", (" ".join(one) for one in cell.declared if one[0] in {rule.notice for rule in cell.rules})),
+        ("told at sign-up", (f"{one.notice} {one.version}" for one in cell.told())),
+        ("refused by", cell.signals),
+        ("reserved by", cell.above),
+        ("not counting", (name for name, counts in cell.roles if not counts)),
+        ("assumed", (f"{name} as {default}" for name, (_, default) in cell.asked().items() if default is not None)),
+    )
+    words = [f"{what} {', '.join(sorted(found))}" for what, each in listed if (found := list(each))]
+    words += ["special"] if cell.special else []
+    words += [] if cell.situation is SituationMode.STRICTEST else [f"situation {cell.situation.value}"]
+    return (*words, f"fresh for {cell.freshness // instant.DAY} days")
