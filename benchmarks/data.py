@@ -24,7 +24,7 @@ from sayso.gate.columns import Columns, SubjectColumn
 from sayso.ledger.importing import import_events
 
 FOLDER = Path(__file__).parent.parent / ".bench"
-FORM = 1
+FORM = 2
 """Counts up when what is generated changes, so that what was kept is not taken for it."""
 
 POLICY = Path(__file__).parent / "policy.yaml"
@@ -81,10 +81,11 @@ def events(scale: Scale = FULL, folder: Path = FOLDER) -> list[Path]:
     def make(into: Path) -> None:
         told = [
             {
-                "kind": "notice.delivered", "notice": notice, "version": version, "audience": {},
+                "kind": "notice.delivered", "notice": notice, "version": version, "audience": audience,
                 "effective_at": at, "attested": _EVIDENCE,
             }
             for notice, version, at in _TOLD
+            for audience in ({}, {"at": "sign-up"})
         ]  # fmt: skip
         write_events(into, _said(scale), told)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -118,7 +119,7 @@ class _Bank:
 
     def __init__(self, random: np.random.Generator) -> None:
         self.languages = list(GRAMMARS)
-        voices = [_sentences(grammar) for grammar in (*GRAMMARS.values(), *SHORT.values())] + [self.languages]
+        voices = [*_voices(), self.languages]
         self._short = {name: len(GRAMMARS) + index for index, name in enumerate((*SHORT, "language-preference"))}
         self._first = np.cumsum([0, *map(len, voices)])[:-1]
         self._sizes = np.array([len(voice) for voice in voices])
@@ -151,6 +152,12 @@ class _Bank:
         name[~prose] = len(self._names) - 1
         parts = (self._sentences.take(pa.array(one)), self._again.take(pa.array(two)), self._names.take(pa.array(name)))
         return pc.binary_join_element_wise(*parts, "")
+
+
+@cache
+def _voices() -> list[list[str]]:
+    """Every sentence of every grammar; the same whatever the seed."""
+    return [_sentences(grammar) for grammar in (*GRAMMARS.values(), *SHORT.values())]
 
 
 def _sentences(grammar: Grammar) -> list[str]:
