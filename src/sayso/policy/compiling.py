@@ -138,7 +138,7 @@ class _Compiler:
             if name in rising:
                 message = f"expected a group to be made of others, got `{name}` in itself"
                 self.source.report(("groups", name), message, "take it out of the groups that it names", key=True)
-                return Region(frozenset())
+                return done.setdefault(name, Region(frozenset()))
             rising.append(name)
             given = self.document.groups[name]
             for other in (*given.include, *given.excluded):

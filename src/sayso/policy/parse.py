@@ -59,6 +59,8 @@ def _problems(errors: Sequence[Any], source: Source) -> Iterator[Problem]:
             yield source.problem(path, f"unknown key `{shown(name)}`", _meant(name, item["loc"][:-1]), key=True)
         elif item["loc"][-1:] == ("[key]",):
             yield source.problem(path, f"{_expected(item)}, got `{shown(item['input'])}`", key=True)
+        elif kind == "literal_error" and item["ctx"]["expected"] == "'all'" and isinstance(item["input"], list):
+            continue  # what is wrong with the list is told beside
         elif path not in seen:
             seen.add(path)
             yield source.problem(path, f"{_expected(item)}, got `{_given(item['input'])}`")
@@ -94,6 +96,8 @@ def _expected(item: Mapping[str, Any]) -> str:
     match item["type"]:
         case "value_error":
             return str(context["error"])
+        case "literal_error" if context["expected"] == "'all'":
+            return "expected `all` or a list of names"
         case "literal_error":
             return "expected " + str(context["expected"]).replace("'", "`")
         case "string_pattern_mismatch" if "sha256" in str(context["pattern"]):
