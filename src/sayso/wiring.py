@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sayso.consent.judging import Judge
 from sayso.consent.reader import Reader
+from sayso.errors import UsageError
 from sayso.ledger.identity import IdType
 from sayso.ledger.journal import Journal
 from sayso.policy.normal import from_normal
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from sayso.gate.engine import Engine
 
 Clock = Callable[[], int]
+_MEMORY = re.compile(r"[1-9]\d{0,8}(\.\d+)? ?([KMGT]i?)?B", re.ASCII)
 
 
 def present() -> int:
@@ -66,8 +69,12 @@ def parts(store: SqliteStore, *, now: Clock = present) -> Parts:
 def engine(*, memory: str | None = None, threads: int | None = None, spill: Path | None = None) -> Engine:
     """The gate's engine. `memory` is a limit such as `1GiB`; `spill` where it puts what does not fit.
 
-    Raises EngineError for a limit that it does not understand.
+    Raises UsageError for a limit that cannot be.
     """
+    if memory is not None and not _MEMORY.fullmatch(memory):
+        raise UsageError(f"expected a limit of memory such as `1GiB` or `800MB`, got `{memory}`")
+    if threads is not None and threads < 1:
+        raise UsageError(f"expected at least one thread, got `{threads}`")
     from sayso.engines import duckdb  # slow to import, and a decision needs none
 
     limit = duckdb.DEFAULT_MEMORY if memory is None else memory

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from sayso.cli import exits
+from sayso.cli.context import Context
 from sayso.cli.exits import code_of
 from sayso.errors import (
     CanaryError,
@@ -156,6 +159,10 @@ def test_a_choice_is_heard(filled: Sayso) -> None:
         ["gate", "posts.ndjson", *USE, "--columns", "corpus.yaml"],
         ["gate", "posts.ndjson", *USE, "--dry-run", "--columns", "corpus.yaml", "--key", "id"],
         ["gate", "posts.ndjson", *USE, "--dry-run", "--columns", "corpus.yaml", "--dataset", "d"],
+        ["gate", "posts.ndjson", *USE, "--dry-run", "--columns", "corpus.yaml", "--memory", "much"],
+        ["gate", "posts.ndjson", *USE, "--dry-run", "--columns", "corpus.yaml", "--threads", "0"],
+        ["gate", "posts.ndjson", *USE, "--dry-run", "--columns", "corpus.yaml", "--canaries", "-1"],
+        ["ledger", "import", "events.ndjson", "--batch", "0"],
         ["polcy"],
         ["policy", "chek"],
         ["init", "--id-type", "float"],
@@ -279,3 +286,26 @@ def test_a_reader_that_goes_away_is_no_failure_of_ours(filled: Sayso, tour: Path
     )  # fmt: skip
     assert made.returncode in (0, exits.CLOSED)
     assert made.stderr == ""
+
+
+def test_completion_is_installed(sayso: Sayso, tour: Path) -> None:
+    assert sayso("--install-completion", "--shell", "bash", "--output", "sayso.bash").code == 0
+    done = subprocess.run(["/bin/bash", "-n", "sayso.bash"], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_progress_of_a_gate_is_shown_on_a_terminal_only() -> None:
+    def shown(*, terminal: bool, as_json: bool = False) -> str:
+        err = io.StringIO()
+        consoles = Console(file=io.StringIO()), Console(file=err, force_terminal=terminal, width=120)
+        context = Context(Path("x"), as_json, *consoles, io.StringIO())
+        with context.progress() as tell:
+            tell("deciding", 0, 20)
+            for done in range(1, 21):
+                tell("writing", done, 20)
+        return err.getvalue()
+
+    assert "writing" in shown(terminal=True)
+    assert "20/20" in shown(terminal=True)
+    assert shown(terminal=False) == ""
+    assert shown(terminal=True, as_json=True) == ""

@@ -70,6 +70,8 @@ def gate(
     release = at is None and position is None and policy is None
     if dataset is not None and (dry_run or not release):
         raise UsageError("only a release that is written can be recorded as a dataset; leave `dataset` out")
+    if canaries < 0:
+        raise UsageError(f"expected a number of canaries from 0 on, got `{canaries}`")
     mapped = columns if isinstance(columns, Columns) else columns_from_yaml(Path(columns))
     use = Use(purpose, recipient, parts.now() if at is None else instant_of(at))
     task = _Task(parts, use, release, mapped, position, policy_of(policy), canaries, memory, threads, progress)

@@ -23,6 +23,7 @@ from sayso.api.given import (
 )
 from sayso.api.policies import PolicyLike, policy_of
 from sayso.consent.reader import View
+from sayso.errors import UsageError
 from sayso.ledger import events as e
 from sayso.ledger.document import checked, document, read
 from sayso.ledger.identity import IdType, write
@@ -157,6 +158,8 @@ class Ledger:
         With `batch`, each batch is whole by itself; `from_line` goes on where one failed. Raises EventError with
         each bad line.
         """
+        if from_line < 1 or (batch is not None and batch < 1):
+            raise UsageError("expected `batch` and `from_line` to be 1 or more")
         several = [paths] if isinstance(paths, str | Path) else paths
         files = [Path(one) for one in several]
         return import_events(self.parts.journal, files, batch=batch, from_line=from_line, progress=progress)
