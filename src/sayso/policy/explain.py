@@ -61,7 +61,7 @@ class Explanation:
         """The JSON form."""
         evidence = self.verdict.evidence
         return {
-            "decision": self.verdict.permit,
+            "permit": self.verdict.permit,
             "reason": self.verdict.reason,
             "ground": self.verdict.ground,
             "use": {"purpose": self.use.purpose, "recipient": self.use.recipient, "at": instant.format(self.use.at)},
