@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from sayso import instant
 from sayso.errors import PolicyError
 from sayso.policy.model import Covers, Mode, Policy, Rule, named_subdivisions
 from sayso.policy.terms import Window
-from sayso.territory import KNOWN
+from sayso.territory import KNOWN, Region, groups, region
 
 NO_RULE = "no-rule"
-STRICTNESS = (NO_RULE, Mode.NEVER, Mode.DISPUTED, Mode.OPT_IN, Mode.OPT_OUT, Mode.ALWAYS)
+VARIES = "varies"
+MOST_CODES = 8
+STRICTNESS = (Mode.NEVER, Mode.DISPUTED, Mode.OPT_IN, Mode.OPT_OUT, Mode.ALWAYS)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What a territory and category meet: the strictest mode, the rules and notices behind it, and what they ask."""
+    """What a territory and category meet: the strictest mode, the rules and notices behind it, and what they ask.
+
+    The mode is that of the rules for everybody and all data; what the others say is among `asks`. Where there are only
+    others, and one of them may permit, it is `varies`.
+    """
 
     mode: str
     rules: tuple[str, ...] = ()
@@ -48,6 +55,8 @@ class Matrix:
     at: int
     categories: tuple[str, ...]
     rows: tuple[Row, ...]
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """What people call the categories, where the policy says it."""
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form."""
@@ -58,6 +67,7 @@ class Matrix:
             "recipient": self.recipient,
             "at": instant.format(self.at),
             "categories": list(self.categories),
+            "titles": dict(self.titles),
             "rows": [
                 {
                     "name": row.name,
@@ -76,10 +86,14 @@ class Matrix:
 
     def to_html(self) -> str:
         """A page of its own, all of it escaped, readable without styles or scripts."""
-        pages = Environment(
-            loader=PackageLoader("sayso.policy", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-        )
-        return pages.get_template("matrix.html").render(matrix=self, at=instant.format(self.at))
+        return _page().render(matrix=self, at=instant.format(self.at))
+
+
+@cache
+def _page() -> Template:
+    return Environment(
+        loader=PackageLoader("sayso.policy", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    ).get_template("matrix.html")
 
 
 def territories(policy: Policy) -> tuple[str, ...]:
@@ -88,24 +102,8 @@ def territories(policy: Policy) -> tuple[str, ...]:
     return tuple(sorted(KNOWN.union(*named)))
 
 
-def cell_rules(policy: Policy, at: int, purpose: str, recipient: str) -> Mapping[tuple[str, str], tuple[Rule, ...]]:
-    """For each (territory, category) the rules of the version in force that may match there."""
-    version = policy.in_force(at)
-    rules = () if version is None else version.rules
-    scoped = [rule for rule in rules if purpose in rule.scope.purposes and recipient in rule.scope.recipients]
-    return {
-        (place, category): tuple(
-            rule
-            for rule in scoped
-            if category in rule.scope.categories and (rule.territories is None or rule.territories.contains(place))
-        )
-        for place in territories(policy)
-        for category in sorted(policy.categories.leaves)
-    }
-
-
-def matrix(policy: Policy, at: int, purpose: str, recipient: str) -> Matrix:
-    """What each territory and category meets at an instant.
+def matrix(policy: Policy, at: int, purpose: str, recipient: str, withdrawn: Collection[str] = ()) -> Matrix:
+    """What each territory and category meets at an instant (microseconds), some versions being withdrawn.
 
     Raises PolicyError if the purpose is no leaf or the recipient is unknown.
     """
@@ -115,30 +113,70 @@ def matrix(policy: Policy, at: int, purpose: str, recipient: str) -> Matrix:
     if recipient not in policy.recipients:
         known = ", ".join(f"`{name}`" for name in sorted(policy.recipients.terms))
         raise PolicyError(f"expected a recipient ({known}), got `{recipient}`")
+    version = policy.in_force(at, withdrawn)
     categories = tuple(sorted(policy.categories.leaves))
-    rules = cell_rules(policy, at, purpose, recipient)
     alike: dict[tuple[Cell, ...], list[str]] = {}
-    for place in territories(policy):
-        cells = tuple(_cell(rules[place, category]) for category in categories)
+    every = territories(policy)
+    for place in every:
+        here = [
+            rule
+            for rule in (version.rules if version else ())
+            if rule.territories is None or rule.territories.contains(place)
+        ]
+        cells = tuple(
+            _cell(
+                policy,
+                [rule for rule in here if rule.scope.covers(purpose, category, recipient)],
+                purpose,
+                category,
+                recipient,
+            )
+            for category in categories
+        )
         alike.setdefault(cells, []).append(place)
-    rows = [Row(_name(policy, places), tuple(places), cells) for cells, places in alike.items()]
-    version = policy.in_force(at)
+    inside = _groups(policy, every, at)
+    rows = [Row(_name(places, every, inside), tuple(places), cells) for cells, places in alike.items()]
     ordered = tuple(sorted(rows, key=lambda row: (len(row.territories), row.name)))
-    return Matrix(policy.platform, version.id if version else None, purpose, recipient, at, categories, ordered)
+    terms = policy.categories.terms
+    titles = {name: title for name in categories if (title := terms[name].title) is not None}
+    return Matrix(policy.platform, version.id if version else None, purpose, recipient, at, categories, ordered, titles)
 
 
-def _cell(rules: tuple[Rule, ...]) -> Cell:
+def _cell(policy: Policy, rules: list[Rule], purpose: str, category: str, recipient: str) -> Cell:
     if not rules:
         return Cell(NO_RULE)
-    strictest = min((rule.mode for rule in rules), key=STRICTNESS.index)
-    notices = dict.fromkeys(
-        f"{rule.notice} {' or '.join(sorted(rule.accepts))}" for rule in rules if rule.notice is not None
-    )
-    asks = dict.fromkeys(ask for rule in rules for ask in asked(rule))
-    return Cell(strictest.value, tuple(rule.id for rule in rules), tuple(notices), tuple(asks))
+    special = policy.categories.terms[category].special
+
+    def mode(rule: Rule) -> Mode:
+        return Mode.NEVER if special and rule.mode is Mode.OPT_OUT else rule.mode
+
+    everybody = [rule for rule in rules if not conditions(rule)]
+    strictest: str = min(map(mode, everybody or rules), key=STRICTNESS.index).value
+    if not everybody and any(mode(rule) not in (Mode.NEVER, Mode.DISPUTED) for rule in rules):
+        strictest = VARIES
+    notices: dict[str, None] = {}
+    asks: dict[str, None] = {}
+    for rule in rules:
+        said = list(requirements(rule))
+        if rule.notice is not None:
+            notices[f"{rule.notice} {' or '.join(sorted(rule.accepts))}"] = None
+            told = [one for one in policy.notices.values() if one.notice == rule.notice and one.version in rule.accepts]
+            if rule.mode is Mode.OPT_OUT and not any(one.declares.covers(purpose, category, recipient) for one in told):
+                said.append("the notice does not declare it")
+        if special and rule.mode is Mode.OPT_OUT:
+            said.append("a special category passes no opt-out")
+        if conditions(rule):
+            said = [f"{mode(rule).value} for {', '.join(conditions(rule))}{': ' if said else ''}{', '.join(said)}"]
+        asks |= dict.fromkeys(said)
+    return Cell(strictest, tuple(rule.id for rule in rules), tuple(notices), tuple(asks))
 
 
 def asked(rule: Rule) -> tuple[str, ...]:
+    """What a rule asks beside its mode, and of what data and whom, in words."""
+    return (*requirements(rule), *conditions(rule))
+
+
+def requirements(rule: Rule) -> tuple[str, ...]:
     """What a rule asks beside its mode, in words."""
     words: list[str] = []
     if rule.min_age is not None:
@@ -149,14 +187,20 @@ def asked(rule: Rule) -> tuple[str, ...]:
         words.append(f"{rule.notice_period // instant.DAY} days after notice")
     if rule.expires_after is not None:
         words.append(f"renewed every {rule.expires_after // instant.DAY} days")
-    for name, window in (("collected", rule.collected), ("only data", rule.data)):
-        words += _interval(name, window)
-    words += [f"{name} {' or '.join(sorted(values))}" for name, values in rule.attributes.items()]
-    if rule.band is not None:
-        words.append(f"ages {rule.band.start or 0} to {rule.band.until if rule.band.until is not None else 'any'}")
+    words += _interval("collected", rule.collected)
     words += ["chosen by the organisation"] if rule.holder.value == "organisation" else []
     words += ["told by publication"] if rule.told.value == "published" else []
     words += ["whatever was refused"] if rule.overrides_refusal else []
+    return tuple(words)
+
+
+def conditions(rule: Rule) -> tuple[str, ...]:
+    """For which data and whom a rule is, in words; nothing for one that is for all."""
+    words = _interval("data", rule.data)
+    words += [f"{name} {' or '.join(sorted(values))}" for name, values in sorted(rule.attributes.items())]
+    if rule.band is not None:
+        words += [f"ages from {rule.band.start}"] if rule.band.start is not None else []
+        words += [f"ages under {rule.band.until}"] if rule.band.until is not None else []
     return tuple(words)
 
 
@@ -166,9 +210,27 @@ def _interval(name: str, window: Window) -> list[str]:
     return [f"{name} {' '.join(found)}"] if found else []
 
 
-def _name(policy: Policy, places: list[str]) -> str:
-    """A name for some territories: a group of the policy's that is just these, or the first few codes."""
-    for name, group in sorted(policy.groups.items()):
-        if not group.excepted and group.codes == frozenset(places):
-            return name
-    return " ".join(places) if len(places) <= 6 else f"{' '.join(places[:4])} and {len(places) - 4} more"
+def _groups(policy: Policy, every: tuple[str, ...], at: int) -> Mapping[str, frozenset[str]]:
+    """The territories inside of each group that there is or that the policy names, the largest group first."""
+    known: dict[str, Region] = {name: region((name,), at=at) for name in groups()}
+    inside = {
+        name: frozenset(place for place in every if group.contains(place))
+        for name, group in {**known, **policy.groups}.items()
+    }
+    return {name: inside[name] for name in sorted(inside, key=lambda name: (-len(inside[name]), name)) if inside[name]}
+
+
+def _name(places: list[str], every: tuple[str, ...], inside: Mapping[str, frozenset[str]]) -> str:
+    """A name for some territories: the groups that they are made of, and the codes of the rest, if few."""
+    if len(places) == len(every):
+        return "everywhere"
+    rest, named = set(places), list[str]()
+    for name, within in inside.items():
+        if within <= rest:
+            named.append(name)
+            rest -= within
+    if len(rest) <= MOST_CODES:
+        return " ".join([*named, *sorted(rest)])
+    if len(places) > len(every) / 2:
+        return "everywhere else"
+    return " ".join([*named, *sorted(rest)[:4], f"and {len(rest) - 4} more"])
