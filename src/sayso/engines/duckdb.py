@@ -19,7 +19,7 @@ from sayso.engines.reading import corpus_schema, corpus_sql, literal, shape_of
 from sayso.errors import CorpusError, EngineError, Problem
 from sayso.gate.columns import Columns
 from sayso.gate.engine import Question
-from sayso.plan.gate import Tables, combinations, verdicts
+from sayso.plan.gate import Packing, Tables, combinations, numbered, verdicts
 from sayso.plan.history import history
 
 ROWS_A_BATCH = 262_144
@@ -55,12 +55,15 @@ class DuckDBEngine:
             yield from _stream(connection, history(*tables))
 
     def verdicts(self, question: Question) -> Iterator[pa.RecordBatch]:
-        """The verdicts of `plan.gate.verdicts` for the records of some Parquet files."""
+        """The verdicts of `plan.gate.numbered` for the records of some Parquet files."""
         with self._connect() as connection:
             corpus, tables = _prepared(connection, question)
             dimensions = question.snapshot.dimensions
-            expression = verdicts(corpus, shape_of(question), tables, dimensions, stale=question.stale)
-            yield from _stream(connection, expression)
+            shape, answers = shape_of(question), question.snapshot.answers
+            told = verdicts(corpus, shape, tables, dimensions, stale=question.stale)
+            resting = any(answers.column(name).null_count < len(answers) for name in ("slot", "position"))
+            packing = Packing.of(question.snapshot)
+            yield from _stream(connection, numbered(told, packing, several=shape.several, positions=resting))
 
     def combinations(self, question: Question) -> pa.Table:
         """What `plan.gate.combinations` gives, for a use that asks for the account."""

@@ -49,7 +49,7 @@ class Engine(Protocol):
         """The sorted histories of `plan.history`."""
 
     def verdicts(self, question: Question) -> Iterator[pa.RecordBatch]:
-        """The verdicts of `plan.gate.verdicts`, `row` counting over all parts, in no order, each record once."""
+        """The verdicts of `plan.gate.numbered`, `row` counting over all parts, in no order, each record once."""
 
     def combinations(self, question: Question) -> pa.Table:
         """What `plan.gate.combinations` gives, for a use that asks for the account."""

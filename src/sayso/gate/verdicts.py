@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sayso.errors import EngineError
+from sayso.plan.gate import Packing
 from sayso.plan.snapshot import Snapshot
 from sayso.policy.verdict import Outcome
 
@@ -37,20 +38,10 @@ class Codec:
         self._categories = (None, *snapshot.category_names)
         self._outcomes = snapshot.results.column("outcome").to_pylist()
         self._rules = snapshot.results.column("rule").to_pylist()
-        self.width = len(self._territories) * len(self._categories)
+        self.width = Packing.of(snapshot).width
         if self.width * len(self._outcomes) >= int(UNANSWERED):
             raise EngineError("this use has more distinct verdicts than the gate can pack; narrow its rules")
         self.permits = np.array([Outcome(outcome).permits if outcome <= 26 else False for outcome in self._outcomes])
-
-    def pack(self, batch: pa.RecordBatch) -> Packed:
-        """The numbers of a batch of `plan.gate.VERDICTS`."""
-        result, territory, category = (
-            batch.column(name).to_numpy(zero_copy_only=False).astype(np.int64)
-            for name in ("result", "territory", "category")
-        )
-        packed = (result * len(self._territories) + territory + 2) * len(self._categories) + category + 1
-        narrow: Packed = packed.astype(np.uint32)
-        return narrow
 
     def permitted(self, packed: Packed) -> npt.NDArray[np.bool_]:
         """Which of these records are permitted."""
@@ -108,12 +99,16 @@ def collect(batches: Iterable[pa.RecordBatch], rows: int, codec: Codec, ids: pa.
     denied: list[tuple[npt.NDArray[np.int64], pa.Array, pa.Array]] = []
     for batch in batches:
         row = batch.column("row").to_numpy(zero_copy_only=False)
-        numbers = codec.pack(batch)
+        numbers = batch.column("number").to_numpy(zero_copy_only=False)
         packed[row] = numbers
         answered += len(row)
-        refused = pa.array(~codec.permitted(numbers))
-        whose = batch.column("id").cast(ids)
-        denied.append((row[~codec.permitted(numbers)], whose.filter(refused), batch.column("position").filter(refused)))
+        refused = np.flatnonzero(~codec.permitted(numbers))
+        of = pa.array(refused)
+        whose, behind = (
+            batch.column(name).cast(kind).take(of) if name in batch.schema.names else pa.nulls(len(of), kind)
+            for name, kind in (("id", ids), ("position", pa.int64()))
+        )
+        denied.append((row[refused], whose, behind))
     if answered != rows or (packed == UNANSWERED).any():
         raise EngineError(f"the engine gave {answered} verdicts for {rows} records, not one for each")
     return Verdicts(codec, packed, _in_order(denied, ids))

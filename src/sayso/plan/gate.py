@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from sayso.plan.snapshot import Dimensions
+from sayso.plan.snapshot import Dimensions, Snapshot
 from sayso.policy.verdict import Outcome
 
 VERDICTS = ("row", "result", "territory", "category", "subject", "id", "position")
 SUBDIVISION = "^[A-Z]{2}-[A-Z0-9]{1,3}$"
 WELL_FORMED = "^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
+NUMBERED = ("row", "number", "id", "position")
 UNREADABLE, STALE, NO_SUBJECT, RESERVED = range(4)
 """The numbers of `results.FIXED`."""
 ABSENT = -1
@@ -111,6 +112,37 @@ def verdicts(
     return _settle(settled, shape, counted=False, stale=stale)
 
 
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How a verdict's result, territory and category are one number: the sizes of the last two, with room for none."""
+
+    territories: int
+    categories: int
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Packing:
+        """That of the verdicts by a snapshot."""
+        return cls(len(snapshot.territories) + 2, len(snapshot.category_names) + 1)
+
+    @property
+    def width(self) -> int:
+        """How many numbers a result has."""
+        return self.territories * self.categories
+
+
+def numbered(verdicts: ir.Table, packing: Packing, *, several: bool, positions: bool) -> ir.Table:
+    """`verdicts` as narrow as it can be, for it is carried out of the engine record by record: the columns NUMBERED.
+
+    `number` (uint32) packs result, territory and category. There is an `id` only where records have `several`
+    subjects, and a `position` only where some verdict may rest on an event.
+    """
+    one = verdicts.result.cast("int64") * packing.territories + (verdicts.territory + -NONE)
+    columns = {"row": verdicts.row, "number": (one * packing.categories + (verdicts.category + 1)).cast("uint32")}
+    columns |= {"id": verdicts.id} if several else {}
+    columns |= {"position": verdicts.position} if positions else {}
+    return verdicts.select(**columns)
+
+
 def _read(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions) -> ir.Table:
     """The corpus with the place of each record on the axes, and `unread` where it could not be read."""
     names = tables.categories.rename(category_name="name")
@@ -193,12 +225,13 @@ def _stepped(rows: ir.Table, party: str, standing: ir.Table, overflow: ir.Table 
     if "behind" in held.columns:
         held = held.drop("behind")
     joined = rows.left_join(held, rows[party] == held.known)
-    cases = [(joined.known.isnull(), ibis.literal(absent, "int64"))]
-    for border, number in (("b2", "c2"), ("b1", "c1")):
-        if border in held.columns:
-            begun = joined[border].notnull() & (joined.collected >= joined[border])
-            cases.append((begun, joined[number].cast("int64")))
-    joined = joined.mutate(step=ibis.cases(*cases, else_=joined.c0.cast("int64")))
+    # Who is not known has neither a border nor a first class, and a border that is null has not begun.
+    cases = [
+        (joined.collected >= joined[border], joined[number])
+        for border, number in (("b2", "c2"), ("b1", "c1")) if border in held.columns
+    ]  # fmt: skip
+    before = joined.c0.fill_null(absent)
+    joined = joined.mutate(step=(ibis.cases(*cases, else_=before) if cases else before).cast("int64"))
     if overflow is not None:
         over = overflow.rename(over="subject", over_class="class")
         within = [
