@@ -109,7 +109,7 @@ ERRORS = {
     "expires-at-once": Case("365d", "0d", "no grant would ever stand", "0d"),
     "interval-backwards": Case("{until: 2025-01-01T00:00:00Z}", "{from: 2025-01-01T00:00:00Z, until: 2024-01-01T00:00:00Z}", "begins before it ends", "{from"),
     "collected-backwards": Case("{from: 2020-01-01T00:00:00Z}", "{from: 2020-01-01T00:00:00Z, until: 2020-01-01T00:00:00Z}", "begins before it ends", "{from"),
-    "ages-backwards": Case("{from: 16, until: 99}", "{from: 16, until: 16}", "got 16 to 16", "{from"),
+    "ages-backwards": Case("{from: 16, until: 99}", "{from: 16, until: 16}", "got `16` to `16`", "{from"),
     "notice-of-something-else": Case(TELL, "mode: opt-out\n        notice: banner\n        accepts: [v2]\n        except: [posts]", "expected a version of `banner` that declares something", "[v2]"),
     "override-of-a-choice": Case("purposes: [ranking]", "purposes: [genai]", "no override where people could choose before, got one in the place of `ask`", "{ground"),
 }  # fmt: skip

@@ -12,7 +12,7 @@ from sayso.policy.compiling import compile_policy
 from sayso.policy.document import Document
 from sayso.policy.model import Policy
 from sayso.policy.parse import parse
-from sayso.policy.source import read
+from sayso.policy.source import Source, read
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,11 @@ class Report:
 
 def examine(text: str | bytes, file: str | None = None) -> Report:
     """A document checked: the policy, or every error in it, and what is worth a second look. Never raises."""
-    source = read(text, file)
+    return examine_source(read(text, file))
+
+
+def examine_source(source: Source) -> Report:
+    """As `examine`, of a document that stands in another file: its data, with the places that it has there."""
     document = parse(source)
     if document is None:
         return Report(None, _ordered(source.problems), ())

@@ -7,6 +7,7 @@ taken out, and where something must stand, a stand-in is put; nothing is ever de
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -16,6 +17,9 @@ from pydantic import BaseModel, ValidationError
 from sayso.errors import Problem
 from sayso.policy.document import Document
 from sayso.policy.source import Path, Source, part_of, shown
+
+ROUNDS = 32
+"""How often what has no form is taken out before nothing is read. Two or three rounds are enough for what people write."""
 
 _DEFINED = ("purposes", "categories", "recipients", "groups", "attributes", "roles", "notices", "signals")
 
@@ -28,15 +32,17 @@ def parse(source: Source) -> Document | None:
     if source.data is None:
         return None
     data = source.data
-    for attempt in range(32):
+    for attempt in range(ROUNDS):
         try:
             return Document.model_validate(data)
         except ValidationError as error:
             errors = error.errors(include_url=False)
             if attempt == 0:
-                source.problems += _problems(errors, source)
+                source.problems += problems(errors, source, Document)
                 data = deepcopy(data)
-            if not all([_mend(data, item, source) for item in errors]):  # noqa: C419 # each is mended
+            # Where each is, before what it is in is taken out for another.
+            places = [_path(item["loc"], data) for item in errors]
+            if not all([_mend(data, item, path, source) for item, path in zip(errors, places, strict=True)]):  # noqa: C419
                 return None
     return None
 
@@ -44,7 +50,8 @@ def parse(source: Source) -> Document | None:
 # ── what is wrong ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _problems(errors: Sequence[Any], source: Source) -> Iterator[Problem]:
+def problems(errors: Sequence[Any], source: Source, model: type[BaseModel]) -> Iterator[Problem]:
+    """What a model's validation errors say of a source, each at its place."""
     seen: set[Path] = set()
     for item in errors:
         path = _path(item["loc"], source.data)
@@ -56,7 +63,7 @@ def _problems(errors: Sequence[Any], source: Source) -> Iterator[Problem]:
             yield source.problem(path, f"expected a key `{name}` here, got {got or '`{}`'}", f"add `{name}`")
         elif kind == "extra_forbidden":
             name = str(item["loc"][-1])
-            yield source.problem(path, f"unknown key `{shown(name)}`", _meant(name, item["loc"][:-1]), key=True)
+            yield source.problem(path, f"unknown key `{shown(name)}`", _meant(name, item["loc"][:-1], model), key=True)
         elif item["loc"][-1:] == ("[key]",):
             yield source.problem(path, f"{_expected(item)}, got `{shown(item['input'])}`", key=True)
         elif kind == "literal_error" and item["ctx"]["expected"] == "'all'" and isinstance(item["input"], list):
@@ -124,9 +131,9 @@ def _expected(item: Mapping[str, Any]) -> str:
             return "expected " + str(item.get("msg", kind)).removeprefix("Input should be ").lower()
 
 
-def _meant(name: str, above: Path) -> str:
+def _meant(name: str, above: Path, model: type[BaseModel]) -> str:
     """What key may have been meant, of those that there are at its place."""
-    known = sorted(_keys(Document, above))
+    known = sorted(_keys(model, above))
     close = get_close_matches(name.lower(), known, n=1)
     return f"did you mean `{close[0]}`?" if close else "known keys are " + ", ".join(f"`{key}`" for key in known)
 
@@ -149,19 +156,19 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 # ── what can still be read ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _mend(data: Any, item: Mapping[str, Any], source: Source) -> bool:
+def _mend(data: Any, item: Mapping[str, Any], path: Path, source: Source) -> bool:
     """Takes out what an error is of, or puts a stand-in where a key is missing; whether that could be done."""
-    loc: Path = item["loc"]
-    path = _path(loc, data)
     if item["type"] == "extra_forbidden":
-        return _drop(data, (*_path(loc[:-1], data), loc[-1]), source)
+        return _drop(data, path, source)
     source.doubtful.add(part_of(path))
     if item["type"] != "missing":
         return _drop(data, path, source)
-    stand_in = _stand_in(path, str(loc[-1]))
+    key = str(item["loc"][-1])
+    stand_in = _stand_in(path, key)
     if stand_in is None:
         return _drop(data, path, source)
-    _at(data, path)[loc[-1]] = stand_in
+    with suppress(LookupError):  # what it was missing from may be gone
+        _at(data, path)[key] = stand_in
     return True
 
 
@@ -186,19 +193,21 @@ def _drop(data: Any, path: Path, source: Source) -> bool:
     """Takes out what stands at a path, or the nearest thing above that can be; the places of the rest stay."""
     if len(path) == 0 or (len(path) == 1 and path[0] in _DEFINED):
         return False
-    above = _at(data, path[:-1])
-    if isinstance(above, dict):
-        if path[-1] in above:
-            source.lost.add(str(path[-1]))
-            source.lost |= _names(above.pop(path[-1]))
-        return True
     last = path[-1]
-    if isinstance(last, int) and path[-2] in ("versions", "rules"):
-        if above[last] != {}:
-            source.lost |= _names(above[last])
-            above[last] = {}
-        return True
-    return _drop(data, path[:-1], source)
+    try:
+        above = _at(data, path[:-1])
+        gone = above[last]
+    except LookupError:
+        return True  # it went with what it was in
+    if isinstance(above, list) and path[-2] not in ("versions", "rules"):
+        return _drop(data, path[:-1], source)
+    source.lost |= _names(gone)
+    if isinstance(above, list):
+        above[int(last)] = {}
+    else:
+        source.lost.add(str(last))
+        del above[last]
+    return True
 
 
 def _names(value: Any) -> set[str]:

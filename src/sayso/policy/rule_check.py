@@ -108,10 +108,15 @@ def _windows(rule: written.Rule, compiled: Rule) -> _Said:
     """Intervals that hold nothing."""
     for key, window in (("data", compiled.data), ("collected", compiled.collected)):
         if _empty(window):
-            yield key, "expected an interval that begins before it ends", None
+            ends = " to ".join(f"`{instant.format(end)}`" for end in (window.start, window.until) if end is not None)
+            yield key, f"expected an interval that begins before it ends, got {ends}", None
     age = rule.audience.age
     if age is not None and age.start is not None and age.until is not None and age.start >= age.until:
-        yield "audience.age", f"expected an age band that begins before it ends, got {age.start} to {age.until}", None
+        yield (
+            "audience.age",
+            f"expected an age band that begins before it ends, got `{age.start}` to `{age.until}`",
+            None,
+        )
 
 
 def _empty(window: Window) -> bool:

@@ -87,8 +87,13 @@ def part_of(path: Path) -> Path:
 
 def shown(value: object) -> str:
     """An offending input as messages show it: on one line, cut where it is long."""
-    text = "".join(one if one.isprintable() else "·" for one in str(value)[: SHOWN + 1].replace("`", "'"))
-    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+    text = str(value)
+    return printable(text[:SHOWN]).replace("`", "'") + ("…" if len(text) > SHOWN else "")
+
+
+def printable(text: str) -> str:
+    """A text with a dot for everything that moves or hides others."""
+    return "".join(one if one.isprintable() else "·" for one in text)
 
 
 def read(text: str | bytes, file: str | None = None) -> Source:
@@ -129,8 +134,8 @@ def read(text: str | bytes, file: str | None = None) -> Source:
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         offending = decoded.splitlines()[place[0] - 1 : place[0]]
         message = f"expected YAML 1.2, got `{shown(offending[0].strip() if offending else '')}`"
-        source.problems.append(Problem(f"{message}: {error.problem or 'it cannot be read'}", file, *place))
-    except (YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
+        source.problems.append(Problem(printable(f"{message}: {error.problem or 'it cannot be read'}"), file, *place))
+    except (YAMLError, ValueError, ArithmeticError, LookupError) as error:
         kind = type(error).__name__
         source.problems.append(Problem(f"expected YAML 1.2, got what cannot be read (`{kind}`)", file, 1, 1))
     if source.data is None and not source.problems:
@@ -195,7 +200,7 @@ def _refused(event: Event, depth: int, waits: bool) -> str | None:
     if isinstance(event, SequenceStartEvent | MappingStartEvent) and depth >= MOST_DEPTH:
         return f"at most {MOST_DEPTH} levels, got one more"
     if isinstance(event, SequenceStartEvent | MappingStartEvent) and waits:
-        return "a key, got a list or mapping"
+        return "a word before `:`, got a list or mapping"
     return None
 
 
