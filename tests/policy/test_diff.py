@@ -58,6 +58,7 @@ def directions(before: Policy, after: Policy) -> set[str]:
         ([OPT_IN], []),
         ([OPT_OUT], [OPT_OUT, NEVER.replace("id: r", "id: s")]),
         ([OPT_OUT], [OPT_OUT, OPT_IN.replace("id: r", "id: s")]),
+        ([OPT_IN], [OPT_IN, OPT_OUT.replace("id: r", "id: s")]),
         ([OPT_OUT], [OPT_OUT.replace("30d", "60d")]),
         ([OPT_OUT.replace("[v1]", "[v1, v2]")], [OPT_OUT]),
         ([OPT_OUT.replace("}", ", told: published}")], [OPT_OUT]),

@@ -65,6 +65,10 @@ class Cell:
         """What is told at sign-up of the notices that its opt-out rules ask for."""
         return frozenset(one for one in self.signed if one.notice in self.opted_out())
 
+    def asks_for_a_grant(self) -> bool:
+        """Whether one of its rules is opt-in."""
+        return any(rule.mode is Mode.OPT_IN for rule in self.rules)
+
     def opted_out(self) -> frozenset[str | None]:
         """The notices that its opt-out rules ask for."""
         return frozenset(rule.notice for rule in self.rules if rule.mode is Mode.OPT_OUT)
@@ -140,6 +144,8 @@ def _implies(here: Rule, one: Cell, there: Rule, other: Cell) -> bool:
         and _window_within(here.collected, there.collected)
         and (here.covers is not Covers.ALL or there.covers is Covers.ALL)
         and (here.mode is not there.mode or _asks_no_less(here, one, there, other))
+        # A grant takes the place of being told only where it was not asked for beside that.
+        and not (here.mode is Mode.OPT_IN and there.mode is Mode.OPT_OUT and other.asks_for_a_grant())
     )
 
 

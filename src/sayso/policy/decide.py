@@ -178,7 +178,7 @@ class Case:
             outcome, delivery = told(matter, rule, voice, self.facts.published, self.collected)
             latest = matter.latest(voice)
             if outcome.permits and latest is not None:
-                yield self.found(decided, s, rule, latest.position)
+                yield self.found(Outcome.REFUSED if latest.refusal else decided, s, rule, latest.position)
             else:
                 yield self.found(outcome, s, rule, delivery.position if delivery else None)
         else:
