@@ -137,10 +137,10 @@ def by_gate(connection: Any, world: World, records: Sequence[Record], *, several
         read = read.drop_columns(["subjects"]).append_column("subject", lone)
         shape = Shape(role=role, written=True, reserved=True, malformed=True, account=made.accounts is not None)
     if made.accounts is not None:
-        asked = combinations(ibis.memtable(read), shape, _tables(made), made.dimensions)
+        asked = combinations(ibis.memtable(read), shape, tables(made), made.dimensions)
         relevance = Relevance(world.context, world.known, world.use)
         made = accounts.answered(made, connection.to_pyarrow(asked), relevance, world.known)
-    expression = verdicts(ibis.memtable(read), shape, _tables(made), made.dimensions)
+    expression = verdicts(ibis.memtable(read), shape, tables(made), made.dimensions)
     found = sorted(connection.to_pyarrow(expression).to_pylist(), key=lambda row: row["row"])
     assert [row["row"] for row in found] == list(range(len(records)))
     results = made.results.to_pylist()
@@ -158,20 +158,20 @@ def by_gate(connection: Any, world: World, records: Sequence[Record], *, several
     return rows
 
 
-def _tables(made: Snapshot) -> Tables:
+def tables(made: Snapshot) -> Tables:
     """A snapshot's tables as the gate's expression names them."""
-    tables = {name: ibis.memtable(table) for name, table in made.tables.items()}
+    held = {name: ibis.memtable(table) for name, table in made.tables.items()}
 
     def unless_empty(name: str) -> Any:
-        return tables[name] if name in tables and made.tables[name].num_rows else None
+        return held[name] if name in held and made.tables[name].num_rows else None
 
     def behind(name: str) -> Any:
-        if name not in tables:
+        if name not in held:
             return None
         having = made.tables[name].filter(pc.is_valid(made.tables[name].column("behind")))
         return ibis.memtable(having.select(["subject", "behind"])) if having.num_rows else None
 
     return Tables(
-        tables["standing"], unless_empty("overflow"), tables["answers"], tables["categories"], tables["places"],
-        tables.get("accounts"), unless_empty("accounts_overflow"), behind("standing"), behind("accounts"),
+        held["standing"], unless_empty("overflow"), held["answers"], held["categories"], held["places"],
+        held.get("accounts"), unless_empty("accounts_overflow"), behind("standing"), behind("accounts"),
     )  # fmt: skip

@@ -61,7 +61,7 @@ STOP = {
     "kind": "suspension.opened",
     "authority": "a",
     "reason": "r",
-    "lift_when": ["b"],
+    "conditions": {"b": "when b"},
     "scope": {"territories": ["GB"]},
 }
 OF_A_SUBJECT: list[dict[str, Any]] = [
@@ -78,8 +78,8 @@ OF_ALL: list[dict[str, Any]] = [
     TOLD | {"audience": {"subjects": [1, 2]}},
     TOLD | {"audience": {"territories": ["GB"]}},
     {"kind": "notice.published", "notice": "n", "version": "1"},
-    {"kind": "subject.aliased", "subjects": [1, 3]},
-    {"kind": "version.withdrawn", "version": "first"},
+    {"kind": "subject.aliased", "subject": 1, "other": 3},
+    {"kind": "version.withdrawn", "version": "first", "reason": "r"},
     STOP | {"suspension": "a"},
     STOP | {"suspension": "b", "effective_at": "2025-05-20T00:00:00Z"},
     {"kind": "suspension.lifted", "suspension": "a", "evidence": {"b": "done"}},
@@ -103,8 +103,9 @@ def platform(path: Path, clock: Clock) -> wiring.Parts:
 
 def happens(parts: wiring.Parts, document: dict[str, Any]) -> bool:
     """Appends an event; whether it was admitted."""
+    event = read(document, IdType.INT64)
     try:
-        parts.journal.append(read(document, IdType.INT64))
+        parts.journal.append(event)
     except EventError:
         return False
     return True

@@ -27,7 +27,7 @@ SINCE = (Outcome.ERASED, Outcome.UNREADABLE, Outcome.NO_POLICY, Outcome.NO_SUBJE
 @settings(max_examples=25)
 @given(events=st.lists(EVENTS, min_size=1, max_size=8), seed=st.integers(0, 2**32), days=st.integers(0, 3))
 @example(events=[{**GRANT, "subject": 1}, ERASED], seed=1, days=1)
-@example(events=[{"kind": "subject.aliased", "subjects": [1, 3]}, ERASED], seed=2, days=1)
+@example(events=[{"kind": "subject.aliased", "subject": 1, "other": 3}, ERASED], seed=2, days=1)
 def test_replays_hold(events: list[dict[str, Any]], seed: int, days: int) -> None:
     with TemporaryDirectory() as directory:
         clock = Clock(START)

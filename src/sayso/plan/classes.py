@@ -43,11 +43,6 @@ class Axes:
     rest_of: Mapping[str, int]
 
     @property
-    def size(self) -> int:
-        """How many answers a class has."""
-        return len(self.roles) * (len(self.borders) + 1) * len(self.categories) * len(self.places)
-
-    @property
     def per_period(self) -> int:
         """How many answers lie within one role and period."""
         return len(self.categories) * len(self.places)

@@ -1,0 +1,182 @@
+"""What generated worlds do not show of a plan: shapes of corpora, stale snapshots, limits, and batches of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import ibis
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sayso.errors import EngineError
+from sayso.plan import accounts
+from sayso.plan.classes import OnePerson
+from sayso.plan.gate import Shape, verdicts
+from sayso.plan.relevance import NO_VERSION, Relevance
+from sayso.plan.signature import MEMBER_BITS, runs
+from sayso.plan.symbols import Symbols
+from sayso.policy.decide import decide
+from sayso.policy.facts import SILENT, Record, Subject
+from sayso.policy.model import Mode, Rule, Version
+from sayso.policy.verdict import Outcome
+from tests import strategies
+from tests.compare import corpus, snapshot, tables
+from tests.strategies import START, World, fact
+
+SCHEMA = pa.schema([(name, pa.int64()) for name in ("subject", "at", "position", "symbol", "member")])
+SYMBOLS = Symbols(pa.table({}), tuple(range(9)), frozenset({7}), frozenset({8}), frozenset())
+
+
+@pytest.fixture(scope="module")
+def duckdb() -> Any:
+    return ibis.duckdb.connect(threads=1)
+
+
+def world(*rules: Rule, roles: dict[str, bool] | None = None) -> World:
+    """A world in which people 1 and 2 of France are registered."""
+    version = Version("v", START, START, rules, roles=roles or {})
+    policy = replace(NOBODYS.policy, versions=(version,))
+    registered = {"kind": "subject.registered", "territory": "FR"}
+    return World(
+        strategies.Context(strategies.Editions((), policy)),
+        strategies.Use("genai", "platform", START + 10),
+        {who: [fact(registered, who, recorded=START)] for who in (1, 2)},
+    )
+
+
+NOBODYS = World(
+    strategies.Context(
+        strategies.Editions(
+            (),
+            strategies.Policy(
+                "example", "sha256:0", strategies.PURPOSES, strategies.CATEGORIES, strategies.RECIPIENTS, ()
+            ),
+        )
+    ),
+    strategies.Use("genai", "platform", START + 10),
+)
+ALWAYS = Rule("always", 0, strategies.EVERYTHING, Mode.ALWAYS)
+POSTS = [Record((Subject(who),), "posts", START + 5) for who in (1, 2, 3)]
+
+
+def gated(duckdb: Any, asked: World, read: pa.Table, shape: Shape, **how: Any) -> list[str]:
+    """The outcomes, in order of row."""
+    made = snapshot(duckdb, asked)
+    found = duckdb.to_pyarrow(verdicts(ibis.memtable(read), shape, tables(made), made.dimensions, **how)).to_pylist()
+    results = made.results.to_pylist()
+    return [Outcome(results[row["result"]]["outcome"]).word for row in sorted(found, key=lambda row: row["row"])]
+
+
+@pytest.mark.parametrize("roles", [{}, {"mentioned": False}])
+def test_a_corpus_may_have_nothing_but_what_is_asked(duckdb: Any, roles: dict[str, bool]) -> None:
+    asked = world(ALWAYS, roles=roles)
+    several = corpus(POSTS, asked).select(["row", "category", "collected", "subjects"])
+    lone = several.drop_columns(["subjects"]).append_column("subject", pa.array([1, 2, 3], pa.int64()))
+    expected = ["no-choice", "no-choice", "unknown-subject"]
+    assert gated(duckdb, asked, several, Shape(several=True)) == expected
+    assert gated(duckdb, asked, lone, Shape()) == expected
+
+
+def test_a_snapshot_too_old_denies_whatever_can_be_read(duckdb: Any) -> None:
+    asked = world(ALWAYS)
+    records = [*POSTS, Record((Subject(1),), None, START), Record((), "posts", START)]
+    known = asked.known
+    expected = [decide(asked.policy, asked.use, record, known, stale=True).outcome.word for record in records]
+    assert expected == ["stale", "stale", "stale", "unreadable", "stale"]
+    several = corpus(records, asked).select(["row", "category", "collected", "subjects"])
+    assert gated(duckdb, asked, several, Shape(several=True), stale=True) == expected
+
+
+def test_a_reservation_or_a_flag_that_cannot_be_read_denies(duckdb: Any) -> None:
+    asked = world(ALWAYS)
+    read = corpus(POSTS[:2], asked).select(["row", "category", "collected", "subjects"])
+    unread = pa.array([None, False], pa.bool_())
+    for column, shape in (
+        ("reserved", Shape(several=True, reserved=True)),
+        ("malformed", Shape(several=True, malformed=True)),
+    ):
+        assert gated(duckdb, asked, read.append_column(column, unread), shape) == ["unreadable", "no-choice"]
+
+
+def test_nobody_is_known_and_no_version_is_in_force(duckdb: Any) -> None:
+    read = corpus(POSTS, NOBODYS).select(["row", "category", "collected", "subjects"])
+    assert gated(duckdb, NOBODYS, read, Shape(several=True)) == ["no-policy"] * 3
+    relevance = Relevance(NOBODYS.context, NOBODYS.known, NOBODYS.use)
+    assert relevance.version is NO_VERSION
+    assert relevance.rules == ()
+
+
+def test_one_person_has_no_account_and_no_organisation() -> None:
+    lone = OnePerson(NOBODYS.known, None)
+    assert (lone.subject(0), lone.account(1), lone.organisation(1)) == (None, None, SILENT)
+
+
+def test_ids_of_accounts_and_organisations_are_told_apart() -> None:
+    assert accounts.marked(pa.array([1, 2]), accounts.ACCOUNT).to_pylist() == ["a:1", "a:2"]
+
+
+# ── signatures ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def batches(rows: list[tuple[int, ...]], *sizes: int) -> Iterator[pa.RecordBatch]:
+    """Rows cut into batches of some sizes, the last of what is left."""
+    start = 0
+    for size in (*sizes, len(rows)):
+        some = rows[start : start + size]
+        start += size
+        yield pa.RecordBatch.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in some], SCHEMA)
+
+
+@settings(max_examples=50)
+@given(
+    lengths=st.lists(st.integers(1, 5), min_size=1, max_size=8),
+    sizes=st.lists(st.integers(0, 6), max_size=12),
+    symbols=st.lists(st.integers(0, 8), min_size=40, max_size=40),
+)
+def test_people_are_the_same_however_their_history_is_cut(
+    lengths: list[int], sizes: list[int], symbols: list[int]
+) -> None:
+    relevance = Relevance(NOBODYS.context, NOBODYS.known, NOBODYS.use)
+    rows: list[tuple[int, ...]] = []
+    for subject, length in enumerate(lengths):
+        rows += [(subject, START + number, len(rows) + number, symbols[len(rows)], 0) for number in range(length)]
+
+    def people(*cut: int) -> list[tuple[int, list[int], list[int]]]:
+        return [
+            (
+                run.subjects[one].as_py(),
+                run.words_of(one).tolist(),
+                run.at[run.starts[one] : run.starts[one + 1]].tolist(),
+            )
+            for run in runs(batches(rows, *cut), relevance, SYMBOLS)
+            for one in range(len(run.subjects))
+        ]
+
+    assert people(*sizes) == people()
+    assert [subject for subject, _, _ in people(*sizes)] == list(range(len(lengths)))
+
+
+def test_people_of_the_same_words_are_alike_and_those_set_apart_are_not() -> None:
+    relevance = Relevance(NOBODYS.context, NOBODYS.known, NOBODYS.use)
+    rows: list[tuple[int, ...]] = [
+        (subject, START, subject, symbol, 0) for subject, symbol in enumerate((1, 1, 2, 7, 7, 8, 8, 1))
+    ]
+    run, _ = runs(batches(rows), relevance, SYMBOLS)
+    assert run.first.tolist() == [0, 0, 2, 3, 4, 5, 5]
+    assert np.all(np.diff(run.starts) == 1)
+
+
+def test_more_than_can_be_told_apart_is_an_error() -> None:
+    relevance = Relevance(NOBODYS.context, NOBODYS.known, NOBODYS.use)
+    with pytest.raises(EngineError, match="aliases"):
+        list(runs(batches([(1, START, 1, 1, 1 << MEMBER_BITS)]), relevance, SYMBOLS))
+    crowded = replace(
+        NOBODYS.context, editions=strategies.Editions([(n, NOBODYS.policy) for n in range(0, 4000, 2)], NOBODYS.policy)
+    )
+    with pytest.raises(EngineError, match="positions"):
+        list(runs(batches([(1, START, 1, 1, 0)]), Relevance(crowded, NOBODYS.known, NOBODYS.use), SYMBOLS))
