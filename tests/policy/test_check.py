@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sayso.errors import Problem
@@ -96,3 +98,17 @@ def test_every_error_is_told_at_once() -> None:
     for case in cases:
         assert any(case.says in one for one in said), (case, said)
     assert len(said) == len(cases), said
+
+
+def test_the_page_names_every_warning() -> None:
+    page = (FOLDER.parents[2] / "docs" / "policy.md").read_text("utf-8")
+    table = page.partition("| warning |")[2].partition("\n\n")[0]
+    said = (
+        "merely published", "does not hear the person", "special categories pass no opt-out rule", "does not declare",
+        "this rule matches nothing, or nowhere", "lets nothing through", "leaving it out changes nothing",
+        "at least 0 years old", "no rule asks for the notice, group or attribute", "says the same of the role",
+        "has no rules", "there is no version",
+    )  # fmt: skip
+    assert [one for one in said if one not in table] == []
+    for one in re.findall(r"^policy\.yaml:.*$", page, re.MULTILINE):
+        assert re.fullmatch(r"policy\.yaml:\d+:\d+: [a-z].*`.*`.*", one)

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sayso.canonical import canonical_bytes, digest
@@ -36,6 +36,7 @@ def shuffled(value: Any, chance: random.Random, key: str = "") -> Any:
     return value
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 2**32))
 def test_formatting_comments_and_orders_change_nothing(seed: int) -> None:
     chance = random.Random(seed)
