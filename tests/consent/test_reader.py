@@ -88,3 +88,17 @@ def test_a_suspension_has_its_window_until_it_is_lifted(parts: wiring.Parts) -> 
     assert happens(parts, {"kind": "suspension.lifted", "suspension": "a", "evidence": {"b": "done"}})
     (lifted,) = parts.reader.known().suspensions
     assert (lifted.lifted, lifted.scope, lifted.position) == (START, stop.scope, stop.position)
+
+
+def test_what_is_said_to_everyone_is_read_from_the_ledger(parts: wiring.Parts) -> None:
+    told = {"kind": "notice.delivered", "notice": "n", "version": "1"}
+    assert happens(parts, told | {"audience": {"territories": ["GB"], "attributes": {"kind": ["member"]}}})
+    assert happens(parts, told | {"audience": {"at": "sign-up"}})
+    assert happens(parts, {"kind": "notice.published", "notice": "n", "version": "1"})
+    assert happens(parts, {"kind": "subject.aliased", "subject": 1, "other": 3})
+    view = parts.reader.view()
+    assert [(one.sign_up, dict(one.attributes)) for one in view.context.deliveries] == [
+        (False, {"kind": {"member"}}), (True, {}),
+    ]  # fmt: skip
+    assert [one.at for one in view.context.published] == [START]
+    assert view.kin == {1: (1, 3), 3: (1, 3)}

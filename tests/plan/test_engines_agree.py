@@ -29,13 +29,13 @@ def agree(duckdb: Any, world: World, records: list[Record], *, several: bool = T
         assert said == expected, record
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(world=strategies.worlds(accounts=False), seed=st.integers(0, 2**32))
 def test_engines_agree(duckdb: Any, world: World, seed: int) -> None:
     agree(duckdb, world, strategies.many_records(world, seed, RECORDS))
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(
     world=strategies.worlds(accounts=False),
     seed=st.integers(0, 2**32),
@@ -47,7 +47,7 @@ def test_engines_agree_about_records_of_one_subject(duckdb: Any, world: World, s
     agree(duckdb, world, held, several=False)
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(world=strategies.worlds(), seed=st.integers(0, 2**32), several=st.booleans())
 def test_engines_agree_about_accounts(duckdb: Any, world: World, seed: int, several: bool) -> None:
     agree(duckdb, world, strategies.many_records(world, seed, RECORDS // 4, several=several), several=several)

@@ -130,6 +130,8 @@ def test_a_signal_breaks_the_run_of_grants() -> None:
     assert consent(MATTER, run, None).since == THEN + 2
     late = voice(grant(THEN), signal(THEN + 1, first_recorded=THEN + 2), grant(THEN + 2), grant(THEN + 3))
     assert consent(MATTER, late, None).since == THEN + 3
+    tied = voice(grant(THEN), signal(THEN + 2, first_recorded=THEN + 1), grant(THEN + 2))
+    assert consent(MATTER, tied, None).since == THEN + 2
     elsewhere = voice(grant(THEN), signal(THEN + 1, territories=CALIFORNIA), grant(THEN + 2))
     assert consent(MATTER, elsewhere, None).since == THEN
 

@@ -86,9 +86,9 @@ def consent(matter: Matter, voice: Voice, expires_after: int | None) -> Consent:
     counted = [choice for choice in voice.choices if matter.concerns(choice)]
     breaks = [choice.at for choice in counted if choice.refusal]
     breaks += [max(signal.at, signal.first_recorded) for signal in matter.signals(voice)]
-    broken = max((at for at in breaks if at < latest.at), default=None)
+    broken = max((at for at in breaks if at <= latest.at), default=None)
     run = (c.at for c in counted if not c.refusal and matter.accepts(c) and (broken is None or c.at > broken))
-    return Consent(latest, min(run), None, latest.position)
+    return Consent(latest, min(run, default=latest.at), None, latest.position)
 
 
 def guardian_stands(matter: Matter, voice: Voice) -> bool:
