@@ -150,6 +150,6 @@ def test_a_problem_of_an_inline_policy_is_at_its_line_of_the_episode(tmp_path: P
 
 
 def test_an_event_that_the_ledger_refuses_is_told_of_at_its_line(tmp_path: Path) -> None:
-    with pytest.raises(EpisodeError, match="small.episode.yaml:14:5: event 1: subject.registered") as caught:
+    with pytest.raises(EpisodeError, match=r"small\.episode\.yaml:14:5: subject\.registered") as caught:
         run(small(tmp_path, "register: {anna: DE}", "event: {kind: subject.registered}"))
     assert caught.value.problems
