@@ -16,6 +16,7 @@ from sayso.cli import exits
 from sayso.cli.choices import choose, lift, suspend
 from sayso.cli.context import STDIN, Context, told
 from sayso.cli.decisions import decide, explain
+from sayso.cli.episodes import episodes
 from sayso.cli.gate import gate, verify
 from sayso.cli.ledger import init, ledgers
 from sayso.cli.policy import policies
@@ -41,7 +42,7 @@ _TRYING = Group("Try", sort_key=3)
 for _command, _group in (
     (init, _RECORDING), (policies, _RECORDING), (ledgers, _RECORDING), (choose, _RECORDING), (suspend, _RECORDING),
     (lift, _RECORDING), (decide, _ASKING), (explain, _ASKING), (gate, _ASKING), (verify, _ASKING),
-    (demo, _TRYING),
+    (episodes, _TRYING), (demo, _TRYING),
 ):  # fmt: skip
     if isinstance(_command, App):
         _command.group = (_group,)
