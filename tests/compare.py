@@ -13,7 +13,7 @@ from sayso.consent.fold import Fact
 from sayso.consent.kin import groups
 from sayso.plan import accounts
 from sayso.plan.gate import Shape, Tables, combinations, verdicts
-from sayso.plan.history import history
+from sayso.plan.history import history, told_once
 from sayso.plan.relevance import Relevance
 from sayso.plan.snapshot import Snapshot, build
 from sayso.plan.symbols import Symbols, symbols
@@ -85,10 +85,12 @@ class _Events:
             for fact in facts:
                 code = self._codes.setdefault(repr(sorted(fact.payload.items(), key=str)), len(self._codes))
                 self.payloads[code] = fact.payload
-                rows.append((fact.position, party, fact.at, fact.recorded_at, code))
-        names = ("position", "id", "at", "recorded_at", "code")
-        schema = pa.schema([(name, ids if name == "id" else pa.int64()) for name in names])
-        return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows], schema)
+                channel = str(fact.other) if fact.kind == "signal.seen" else None
+                rows.append((fact.position, party, fact.at, fact.recorded_at, code, channel))
+        names = ("position", "id", "at", "recorded_at", "code", "other")
+        types = {"id": ids, "other": pa.string()}
+        schema = pa.schema([(name, types.get(name, pa.int64())) for name in names])
+        return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in sorted(rows)], schema)
 
 
 def _kin(heard: Sequence[tuple[Any, ...]], ids: pa.DataType) -> pa.Table:
@@ -98,7 +100,8 @@ def _kin(heard: Sequence[tuple[Any, ...]], ids: pa.DataType) -> pa.Table:
 
 def _histories(connection: Any, facts: pa.Table, table: Symbols, kin: pa.Table) -> Batches:
     def batches() -> Iterable[pa.RecordBatch]:
-        found = history(ibis.memtable(facts), ibis.memtable(table.table), ibis.memtable(kin))
+        once = told_once(facts.to_batches(max_chunksize=BATCH), table.signals, facts.schema.field("id").type).read_all()
+        found = history(ibis.memtable(once), ibis.memtable(table.table), ibis.memtable(kin))
         made: pa.Table = connection.to_pyarrow(found)
         return made.to_batches(max_chunksize=BATCH)
 

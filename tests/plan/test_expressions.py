@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import ibis
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -17,9 +16,10 @@ from sayso.errors import EngineError
 from sayso.plan import accounts
 from sayso.plan.classes import OnePerson
 from sayso.plan.gate import Shape, verdicts
+from sayso.plan.people import MEMBER_BITS, people
 from sayso.plan.relevance import NO_VERSION, Relevance
-from sayso.plan.signature import MEMBER_BITS, runs
-from sayso.plan.symbols import Symbols
+from sayso.plan.segments import Keys
+from sayso.plan.symbols import Kind, Meaning, Symbols
 from sayso.policy.decide import decide
 from sayso.policy.facts import SILENT, Record, Subject
 from sayso.policy.model import Mode, Rule, Version
@@ -28,8 +28,25 @@ from tests import strategies
 from tests.compare import corpus, snapshot, tables
 from tests.strategies import START, World, fact
 
-SCHEMA = pa.schema([(name, pa.int64()) for name in ("subject", "at", "position", "symbol", "member")])
-SYMBOLS = Symbols(pa.table({}), tuple(range(9)), frozenset({7}), frozenset({8}), frozenset())
+SCHEMA = pa.schema(
+    [
+        *((name, pa.int64()) for name in ("subject", "at", "position", "symbol", "member")),
+        ("late", pa.bool_()),
+    ]
+)
+SYMBOLS = Symbols(
+    pa.table({}),
+    (
+        Meaning(Kind.VOICE, "no"),
+        Meaning(Kind.VOICE, ("gpc", 0)),
+        Meaning(Kind.VOICE, ("gpc", 7), alone=True),
+        Meaning(Kind.ERASED, None),
+        Meaning(Kind.BORN, None),
+    ),
+    {},
+    frozenset(),
+)
+REFUSAL, SIGNAL, MANY, ERASURE, BIRTH = range(5)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +137,7 @@ def test_ids_of_accounts_and_organisations_are_told_apart() -> None:
     assert accounts.marked(pa.array([1, 2]), accounts.ACCOUNT).to_pylist() == ["a:1", "a:2"]
 
 
-# ── signatures ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── people and keys ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def batches(rows: list[tuple[int, ...]], *sizes: int) -> Iterator[pa.RecordBatch]:
@@ -136,47 +153,44 @@ def batches(rows: list[tuple[int, ...]], *sizes: int) -> Iterator[pa.RecordBatch
 @given(
     lengths=st.lists(st.integers(1, 5), min_size=1, max_size=8),
     sizes=st.lists(st.integers(0, 6), max_size=12),
-    symbols=st.lists(st.integers(0, 8), min_size=40, max_size=40),
+    symbols=st.lists(st.integers(0, 3), min_size=40, max_size=40),
 )
 def test_people_are_the_same_however_their_history_is_cut(
     lengths: list[int], sizes: list[int], symbols: list[int]
 ) -> None:
-    relevance = Relevance(NOBODYS.context, NOBODYS.known, NOBODYS.use)
     rows: list[tuple[int, ...]] = []
     for subject, length in enumerate(lengths):
-        rows += [(subject, START + number, len(rows) + number, symbols[len(rows)], 0) for number in range(length)]
+        rows += [(subject, START + number, len(rows) + number, symbols[len(rows)], 0, False) for number in range(length)]
 
-    def people(*cut: int) -> list[tuple[int, list[int], list[int]]]:
+    def told(*cut: int) -> list[tuple[int, list[int], list[int]]]:
         return [
-            (
-                run.subjects[one].as_py(),
-                run.words_of(one).tolist(),
-                run.at[run.starts[one] : run.starts[one + 1]].tolist(),
-            )
-            for run in runs(batches(rows, *cut), relevance, SYMBOLS)
-            for one in range(len(run.subjects))
+            (run.id(one), run.symbol[rows].tolist(), run.at[rows].tolist())
+            for run in people(batches(rows, *cut))
+            for one in range(run.count)
+            for rows in [slice(run.starts[one], run.starts[one + 1])]
         ]
 
-    assert people(*sizes) == people()
-    assert [subject for subject, _, _ in people(*sizes)] == list(range(len(lengths)))
+    assert told(*sizes) == told()
+    assert [subject for subject, _, _ in told(*sizes)] == list(range(len(lengths)))
+
+
+def keyed(said: list[tuple[int, int]]) -> list[int]:
+    """The key of the only segment of each person who said something."""
+    (run,) = people(batches([(subject, START, subject, symbol, 0, False) for subject, symbol in said]))
+    return Keys(Relevance(NOBODYS.context, NOBODYS.known, NOBODYS.use), SYMBOLS).of(run).key.tolist()
 
 
 def test_people_of_the_same_words_are_alike_and_those_set_apart_are_not() -> None:
-    relevance = Relevance(NOBODYS.context, NOBODYS.known, NOBODYS.use)
-    rows: list[tuple[int, ...]] = [
-        (subject, START, subject, symbol, 0) for subject, symbol in enumerate((1, 1, 2, 7, 7, 8, 8, 1))
-    ]
-    run, _ = runs(batches(rows), relevance, SYMBOLS)
-    assert run.first.tolist() == [0, 0, 2, 3, 4, 5, 5]
-    assert np.all(np.diff(run.starts) == 1)
+    said = [(0, REFUSAL), (1, REFUSAL), (2, SIGNAL), (3, MANY), (4, MANY), (5, REFUSAL), (6, ERASURE), (7, ERASURE)]
+    assert keyed(said) == [0, 0, 1, 2, 3, 0, 4, 4]
+    assert keyed([(0, ERASURE), (1, ERASURE), (1, ERASURE), (2, BIRTH), (3, BIRTH), (3, BIRTH)]) == [0, 1, 2, 3]
 
 
 def test_more_than_can_be_told_apart_is_an_error() -> None:
-    relevance = Relevance(NOBODYS.context, NOBODYS.known, NOBODYS.use)
     with pytest.raises(EngineError, match="aliases"):
-        list(runs(batches([(1, START, 1, 1, 1 << MEMBER_BITS)]), relevance, SYMBOLS))
+        list(people(batches([(1, START, 1, 1, 1 << MEMBER_BITS, False)])))
     crowded = replace(
         NOBODYS.context, editions=strategies.Editions([(n, NOBODYS.policy) for n in range(0, 4000, 2)], NOBODYS.policy)
     )
     with pytest.raises(EngineError, match="positions"):
-        list(runs(batches([(1, START, 1, 1, 0)]), Relevance(crowded, NOBODYS.known, NOBODYS.use), SYMBOLS))
+        Keys(Relevance(crowded, NOBODYS.known, NOBODYS.use), SYMBOLS)

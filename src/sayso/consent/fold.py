@@ -137,15 +137,16 @@ def _choice(fact: Fact, context: Context) -> Choice:
 
 
 def _signals(own: Sequence[Fact], context: Context) -> Iterable[Signal]:
-    """Each signal seen, with what it refuses by every edition's map since, and when its channel first showed it."""
-    seen = [fact for fact in own if fact.kind == "signal.seen"]
-    first: dict[tuple[str, Id | None], int] = {}
-    for fact in sorted(seen, key=lambda fact: fact.position):
-        first.setdefault((fact.payload["signal"], fact.other), fact.recorded_at)
-    for fact in seen:
-        name = fact.payload["signal"]
-        for signal in context.editions.signals(name, fact.position):
-            yield Signal(signal.scope, signal.territories, fact.at, first[name, fact.other], fact.position)
+    """One signal for each channel that showed it, with what it refuses by every edition's map since."""
+    channels: dict[tuple[str, Id | None], list[Fact]] = {}
+    for fact in own:
+        if fact.kind == "signal.seen":
+            channels.setdefault((fact.payload["signal"], fact.other), []).append(fact)
+    for (name, _), seen in channels.items():
+        first = min(seen, key=lambda fact: fact.position)
+        at = min(fact.at for fact in seen)
+        for signal in context.editions.signals(name, first.position):
+            yield Signal(signal.scope, signal.territories, at, first.recorded_at, first.position)
 
 
 def _attributes(own: Sequence[Fact]) -> Mapping[str, History[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,13 @@ from sayso.ledger.facts import Party
 from sayso.ledger.identity import IdType
 from sayso.ledger.store import Store
 from sayso.plan import accounts
+from sayso.plan.history import FACTS, told_once
 from sayso.plan.relevance import Relevance
 from sayso.plan.snapshot import Dimensions, Snapshot, build
 from sayso.plan.symbols import symbols
 from sayso.policy.facts import Use
 
-FACT_COLUMNS = ("position", "party", "id", "at", "recorded_at", "code")
+FACT_COLUMNS = ("position", "id", "at", "recorded_at", "code", "other")
 META = "snapshot.json"
 
 
@@ -50,7 +51,7 @@ def make(store: Store, view: View, use: Use, engine: Engine) -> Pinned:
     ids = pa.int64() if store.id_type is IdType.INT64 else pa.string()
 
     def people() -> Iterator[pa.RecordBatch]:
-        return engine.histories(_facts(store, view, ids), table.table, _kin(view, ids))
+        return engine.histories(_facts(store, view, table.signals, ids), table.table, _kin(view, ids))
 
     if relevance.asks_account:
         of_accounts = accounts.account_symbols(view.payloads, relevance)
@@ -79,40 +80,37 @@ def _person(view: View, subject: Any) -> Any:
     return view.known.subject(subject)
 
 
-def _facts(store: Store, view: View, ids: pa.DataType) -> pa.RecordBatchReader:
+def _facts(store: Store, view: View, signals: Mapping[int, int], ids: pa.DataType) -> pa.RecordBatchReader:
     """The facts of all persons below the view's position, and every erasure whenever recorded."""
-    schema = pa.schema(
-        [("position", pa.int64()), ("id", ids), ("at", pa.int64()), ("recorded_at", pa.int64()), ("code", pa.int64())]
-    )
+    types = {name: ids if name in ("id", "other") else pa.int64() for name in FACT_COLUMNS}
+    schema = pa.schema([(name, types[name]) for name in FACT_COLUMNS if signals or name != "other"])
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch in store.facts(view.size, columns=FACT_COLUMNS):
+        for batch in store.facts(view.size, columns=("party", *schema.names)):
             people = batch.filter(pc.equal(batch.column("party"), int(Party.SUBJECT)))
             yield pa.RecordBatch.from_arrays(
                 [people.column(field.name).cast(field.type) for field in schema], schema=schema
             )
         code_of = {body: code for code, body in store.payloads().items()}
         later = [tomb for tomb in store.tombstones() if tomb.position >= view.size]
-        rows = [(t.position, t.id, t.at, t.recorded_at, code_of[t.payload]) for t in later]
+        rows = [
+            {"position": t.position, "id": t.id, "at": t.at, "recorded_at": t.recorded_at, "code": code_of[t.payload]}
+            for t in later
+        ]
         if rows:
-            columns = zip(*rows, strict=True)
-            yield pa.RecordBatch.from_arrays(
-                [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema
-            )
+            yield pa.RecordBatch.from_pylist(rows, schema=schema)
 
-    return pa.RecordBatchReader.from_batches(schema, batches())
+    return told_once(batches(), signals, ids)
 
 
-ACCOUNT_FACTS = pa.schema(
-    [(name, pa.string() if name == "id" else pa.int64()) for name in ("position", "id", "at", "recorded_at", "code")]
-)
+ACCOUNT_FACTS = pa.schema([(name, pa.string() if name == "id" else pa.int64()) for name in FACTS if name != "nth"])
 
 
 def _account_facts(store: Store, view: View) -> pa.RecordBatchReader:
     """The facts of all accounts and organisations below the view's position, ids marked."""
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch in store.facts(view.size, columns=FACT_COLUMNS):
+        for batch in store.facts(view.size, columns=("party", *ACCOUNT_FACTS.names)):
             for party, mark in ((Party.ACCOUNT, accounts.ACCOUNT), (Party.ORGANISATION, accounts.ORGANISATION)):
                 some = batch.filter(pc.equal(batch.column("party"), int(party)))
                 columns = {name: some.column(name) for name in ACCOUNT_FACTS.names}
@@ -121,7 +119,7 @@ def _account_facts(store: Store, view: View) -> pa.RecordBatchReader:
                     [columns[field.name].cast(field.type) for field in ACCOUNT_FACTS], schema=ACCOUNT_FACTS
                 )
 
-    return pa.RecordBatchReader.from_batches(ACCOUNT_FACTS, batches())
+    return told_once(batches(), {}, pa.string())
 
 
 def _holdings(store: Store, view: View) -> Iterator[tuple[Any, Any]]:

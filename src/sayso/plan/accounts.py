@@ -7,7 +7,7 @@ asks for are decided by the reference when they are met, one record of it each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,13 +17,14 @@ import pyarrow.compute as pc
 
 from sayso.consent.fold import GRANT, written
 from sayso.plan.classes import AS_WRITTEN, NOWHERE, axes
+from sayso.plan.people import Ints, first_rows_alike
 from sayso.plan.relevance import Relevance
 from sayso.plan.results import Result, Results, first, result_of
-from sayso.plan.signature import Ints
-from sayso.plan.snapshot import Snapshot, Steps, answers, categories, dimensions, places, results, stand
-from sayso.plan.symbols import SCHEMA, Symbols
+from sayso.plan.segments import Keys, Segments
+from sayso.plan.snapshot import Snapshot, answers, categories, dimensions, places, results, stand
+from sayso.plan.symbols import NOTHING, Kind, Meaning, Symbols, table_of
 from sayso.policy.decide import find
-from sayso.policy.facts import Facts, Id, Record, Subject, SubjectFacts
+from sayso.policy.facts import Facts, Id, Record, Subject
 from sayso.policy.situation import WRITTEN
 
 ACCOUNT, ORGANISATION = "a:", "o:"
@@ -31,24 +32,30 @@ ACCOUNT, ORGANISATION = "a:", "o:"
 
 
 class States:
-    """The states of parties: one for each signature and segment. State 0 is that of one who is not known."""
+    """The states of parties, one for each key and where a person is and was. State 0 is that of one who is not known."""
 
-    def __init__(self, relevance: Relevance) -> None:
-        self._at = relevance.use.at
-        self.count = 1
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[int, int, int], int] = {}
 
-    def steps(self, _words: Ints, at: Ints, position: Ints, _who: SubjectFacts) -> Steps:
-        """Every instant of a party's own that has come is a border; every event of theirs may be behind a verdict."""
-        borders = [row for row in range(len(at)) if at[row] <= self._at and (row == 0 or at[row] != at[row - 1])]
-        numbers = tuple(range(self.count, self.count + len(borders) + 1))
-        self.count += len(numbers)
-        rows = {int(number): row for row, number in reversed(list(enumerate(position.tolist())))}
-        return tuple(borders), numbers, tuple(sorted(rows.values()))
+    @property
+    def count(self) -> int:
+        """How many numbers are in use."""
+        return len(self._numbers) + 1
 
+    def of(self, segments: Segments) -> Ints:
+        """The state of each segment."""
+        firsts, place = first_rows_alike([segments.key, segments.now + 1, segments.then + 1])
+        columns = (segments.key[firsts], segments.now[firsts], segments.then[firsts])
+        triples = zip(*(column.tolist() for column in columns), strict=True)
+        return np.array([self._numbers.setdefault(triple, self.count) for triple in triples], np.int64)[place]
 
-def nobody(ids: Sequence[Id]) -> Mapping[Id, SubjectFacts]:
-    """States ask for nobody's facts."""
-    return dict.fromkeys(ids, SubjectFacts())
+    def join(self, _one: int, _other: int) -> int:
+        """No state stands for another."""
+        return NOTHING
+
+    def slots(self, _numbers: Ints, segments: Segments, kept: Ints) -> Ints:
+        """Every event of a party may be behind a verdict."""
+        return segments.all_slots[segments.whose[kept]]
 
 
 def account_symbols(payloads: Mapping[int, Mapping[str, Any]], relevance: Relevance) -> Symbols:
@@ -56,9 +63,8 @@ def account_symbols(payloads: Mapping[int, Mapping[str, Any]], relevance: Releva
 
     Where a rule hears organisations, an account that one ever held is like no other.
     """
-    meanings: dict[object, int] = {}
-    alone: set[int] = set()
-    rows: list[tuple[int, int, int | None, bool, bool]] = []
+    known: dict[Meaning, int] = {}
+    rows: list[tuple[int, int, int, int | None, bool, bool]] = []
     held = any(rule.holder.value == "organisation" for rule in relevance.rules)
     for code in sorted(payloads):
         payload = payloads[code]
@@ -67,15 +73,13 @@ def account_symbols(payloads: Mapping[int, Mapping[str, Any]], relevance: Releva
                 said = payload["attributes"].items()
                 asked = tuple(sorted((name, value) for name, value in said if name in relevance.attributes))
                 if asked:
-                    rows.append((code, meanings.setdefault(asked, len(meanings)), None, False, True))
+                    meaning = Meaning(Kind.VOICE, asked, border=True)
+                    rows.append((code, 0, known.setdefault(meaning, len(known)), None, False, True))
             case "organisation.joined" | "organisation.left" | "choice.recorded" | "notice.delivered" if held:
-                symbol = meanings.setdefault("of an organisation", len(meanings))
-                alone.add(symbol)
-                rows.append((code, symbol, None, False, True))
+                meaning = Meaning(Kind.VOICE, "of an organisation", border=True, alone=True)
+                rows.append((code, 0, known.setdefault(meaning, len(known)), None, False, True))
             case _:
                 pass
-    columns = list(zip(*rows, strict=True)) or [()] * len(SCHEMA)
-    table = pa.table([pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)], SCHEMA)
     scopes = frozenset(
         relevance.context.editions.granted(written(payload["scope"]), position)
         if payload["decision"] == GRANT
@@ -84,7 +88,7 @@ def account_symbols(payloads: Mapping[int, Mapping[str, Any]], relevance: Releva
         if payload["kind"] == "choice.recorded"
         for position in (0, *(position + 1 for position in relevance.context.editions.positions))
     )
-    return Symbols(table, tuple(range(len(meanings))), frozenset(alone), frozenset(), scopes)
+    return Symbols(table_of(rows), tuple(known), {}, scopes)
 
 
 Histories = Callable[[], Iterable[pa.RecordBatch]]
@@ -94,15 +98,19 @@ def build(
     relevance: Relevance, people: tuple[Symbols, Histories], accounts: tuple[Symbols, Histories], ids: pa.DataType
 ) -> Snapshot:
     """The snapshot of a use that asks for the account: states, and no answers yet."""
-    of_people, of_accounts = States(relevance), States(relevance)
-    standing, overflow, change = stand(of_people.steps, relevance, people[0], people[1](), nobody, ids)
-    held, held_overflow, later = stand(of_accounts.steps, relevance, accounts[0], accounts[1](), nobody, pa.string())
+
+    def stood(symbols: Symbols, histories: Histories, of: pa.DataType) -> tuple[pa.Table, pa.Table, int | None, int]:
+        standing, overflow, change, used = stand(States(), Keys(relevance, symbols), relevance, histories(), of)
+        return standing, overflow, change, len(used)
+
+    standing, overflow, change, _ = stood(*people, ids)
+    held, held_overflow, later, count = stood(*accounts, pa.string())
     both = replace(people[0], scopes=people[0].scopes | accounts[0].scopes)
     axis = axes(relevance, both)
     numbered = Results()
     for code in relevance.territories:
         numbered.territory(code)
-    numbers = dimensions(relevance, axis, numbered, 0, of_accounts.count)
+    numbers = dimensions(relevance, axis, numbered, 0, count)
     none = np.empty(0, np.int32)
     return Snapshot(
         numbers, standing, overflow, answers(numbered, np.empty(0, np.int64), none, none), categories(relevance, axis),

@@ -1,22 +1,23 @@
-"""What each kind of person means for one use: every signature decided once, by the reference.
+"""What each kind of segment means for one use: every key decided once, by the reference.
 
-The result is a step function of `collected_at` for each signature: borders, which are facts of the person, and
-between them classes. A class says what the verdict is for each category, period, written territory and role.
+A class says what the verdict is for each role, period, category and written territory. People's step functions of
+`collected_at` go from class to class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from sayso.plan.people import Ints, first_rows_alike
 from sayso.plan.relevance import Relevance
-from sayso.plan.results import Results, first, result_of
-from sayso.plan.signature import SYMBOL_SHIFT, Ints
-from sayso.plan.symbols import Symbols
+from sayso.plan.results import NO_OBJECTION, Results, first, result_of
+from sayso.plan.segments import Key, Keys, Persons, Segments
+from sayso.plan.symbols import NOTHING, Symbols
 from sayso.policy.decide import find
 from sayso.policy.facts import AccountFacts, Delivery, Facts, Id, Record, Subject, SubjectFacts, Suspension, Voice
 from sayso.policy.situation import NOW, THEN, WRITTEN
@@ -115,149 +116,218 @@ class OnePerson:
 
 
 @dataclass(frozen=True)
-class Shape:
-    """The step function of one kind of person: `borders` are indices of their rows, `answers` one array a segment."""
+class Decision:
+    """What a key is answered: results by number, over the axes, and the situations that they name."""
 
-    borders: tuple[int, ...]
-    answers: tuple[Codes, ...]
-    slots: tuple[int, ...]
+    results: Codes
+    situations: Codes
+    slots: int
+    """How many of a person's slots are asked for."""
+
+    def names(self, situation: int) -> bool:
+        """Whether a result names the territory of a situation."""
+        return bool((self.situations == situation).any())
+
+
+Least = tuple[tuple[int, ...], int]
+"""The order of a finding, and the number of its result."""
 
 
 @dataclass
 class Classes:
-    """Classes and results in the order in which they are first met.
+    """Decisions and classes in the order in which they are first met.
 
-    A class is two arrays over the axes: results, and the territory of the evidence.
+    A class is a decision and the territories of its evidence. Class 0 is that of somebody who is not known.
     """
 
     relevance: Relevance
     axes: Axes
-    symbols: Symbols
+    keys: Keys
+    persons: Persons
     results: Results = field(default_factory=Results)
-    classes: dict[bytes, int] = field(default_factory=dict)
+    _decisions: list[Decision] = field(default_factory=list)
+    _decided: dict[bytes, int] = field(default_factory=dict)
+    _of_key: list[int] = field(default_factory=list)
+    _classes: dict[tuple[int, int, int], int] = field(default_factory=dict)
     _answers: list[tuple[Codes, Codes]] = field(default_factory=list)
-    _shapes: dict[bytes, Shape] = field(default_factory=dict)
+    _slots: list[int] = field(default_factory=list)
+    _numbers: dict[bytes, int] = field(default_factory=dict)
+    _joined: dict[tuple[int, int], int] = field(default_factory=dict)
+    _home: dict[Hashable, list[Least]] = field(default_factory=dict)
+    _away: dict[Hashable, list[tuple[Least | None, ...]]] = field(default_factory=dict)
+    _rows: dict[Hashable, Codes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for code in self.relevance.territories:
             self.results.territory(code)
-        self.absent = self._class(self._decide(None, None, None, {}, []), None, None)
+        nobody = self._decide(None, None, None, None, {})
+        self._class(nobody, NOTHING, NOTHING)
 
-    def steps(
-        self, words: Ints, at: Ints, position: Ints, who: SubjectFacts
-    ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-        """For the people of a signature: border rows, the class of each segment, and the rows behind the verdicts.
+    def of(self, segments: Segments) -> Ints:
+        """The class of each segment."""
+        self._decide_fresh(segments)
+        decisions = np.array(self._of_key, np.int64)[segments.key]
+        names_now, names_then = (
+            np.array([decision.names(situation) for decision in self._decisions], np.bool_) for situation in (NOW, THEN)
+        )
+        now = np.where(names_now[decisions], segments.now + 1, 0)
+        then = np.where(names_then[decisions], segments.then + 1, 0)
+        firsts, place = first_rows_alike([decisions, now, then])
+        triples = zip(decisions[firsts].tolist(), (now[firsts] - 1).tolist(), (then[firsts] - 1).tolist(), strict=True)
+        return np.array([self._class(*triple) for triple in triples], np.int64)[place]
 
-        `words`, `at` and `position` are those of one of them, `who`.
-        """
-        key = self._collapsed(words)
-        shape = self._shapes.get(key)
-        if shape is None:
-            shape = self._shapes[key] = self._shape(at, position, who)
-        now = _held(who, self.relevance.use.at)
-        starts = (None, *(int(at[border]) for border in shape.borders))
-        thens = [None if start is None else _held(who, start) for start in starts]
-        merged: list[tuple[int | None, Codes, str | None]] = []
-        for border, answers, then in zip((None, *shape.borders), shape.answers, thens, strict=True):
-            if merged:
-                before = merged[-1]
-                joined = _join(before[1], answers)
-                if joined is not None and (before[2] == then or not self._names_then(joined)):
-                    merged[-1] = (before[0], joined, before[2])
-                    continue
-            merged.append((border, answers, then))
-        classes = tuple(self._class(answers, now, then) for _, answers, then in merged)
-        return tuple(border for border, _, _ in merged if border is not None), classes, shape.slots
+    def join(self, one: int, other: int) -> int:
+        """The class that says what two say of neighbouring segments; NOTHING where they differ."""
+        pair = (one, other)
+        if pair not in self._joined:
+            (first, first_where), (second, second_where) = self._answers[one], self._answers[other]
+            both = (first != UNREACHED) & (second != UNREACHED)
+            if (both & ((first != second) | (first_where != second_where))).any():
+                self._joined[pair] = NOTHING
+            else:
+                lacks = first == UNREACHED
+                answers = np.where(lacks, second, first), np.where(lacks, second_where, first_where)
+                self._joined[pair] = self._numbered(*answers, max(self._slots[one], self._slots[other]))
+        return self._joined[pair]
 
-    def table(self) -> tuple[Codes, Codes]:
-        """Every class's results and territories, one row a class."""
-        return np.stack([results for results, _ in self._answers]), np.stack([where for _, where in self._answers])
+    def slots(self, classes: Ints, _segments: Segments, _kept: Ints) -> Ints:
+        """How many slots the classes of some segments ask for."""
+        return np.array(self._slots, np.int64)[classes]
 
-    def _collapsed(self, words: Ints) -> bytes:
-        """The words with territories of one place not told apart."""
-        if (words < 0).any():
-            return words.tobytes()
-        places = np.array(self.symbols.places, np.int64)
-        rest = words & ((1 << SYMBOL_SHIFT) - 1)
-        collapsed: bytes = (places[words >> SYMBOL_SHIFT] << SYMBOL_SHIFT | rest).tobytes()
-        return collapsed
+    def table(self, classes: Collection[int]) -> tuple[Codes, Codes]:
+        """The results and territories of some classes, one row a class."""
+        return (
+            np.stack([self._answers[number][0] for number in classes]),
+            np.stack([self._answers[number][1] for number in classes]),
+        )
 
-    def _shape(self, at: Ints, position: Ints, who: SubjectFacts) -> Shape:
-        borders: list[int] = []
-        for row, instant in enumerate(at.tolist()):
-            if instant <= self.relevance.use.at and (not borders or at[borders[-1]] != instant):
-                borders.append(row)
-        rows: dict[int, int] = {}
-        for row, number in enumerate(position.tolist()):
-            rows.setdefault(number, row)
-        slots: list[int] = []
-        ends = [None, *(int(at[border]) for border in borders), None]
-        answers = tuple(self._decide(who, start, end, rows, slots) for start, end in pairwise(ends))
-        return Shape(tuple(borders), answers, tuple(slots))
+    def _decide_fresh(self, segments: Segments) -> None:
+        """Decides every key that is new, by one of those who have it."""
+        who = {number: segments.people.id(int(segments.whose[index])) for number, index in segments.fresh.items()}
+        people = self.persons(list(dict.fromkeys(who.values()))) if who else {}
+        for number, index in segments.fresh.items():
+            behind = segments.behind(int(segments.whose[index]))
+            decided = self._decide(
+                self.keys.keys[number], people[who[number]], *segments.bounds(index), behind
+            )  # fmt: skip
+            self._of_key.append(decided)
 
     def _decide(
-        self, who: SubjectFacts | None, start: int | None, end: int | None, rows: Mapping[int, int], slots: list[int]
-    ) -> Codes:
-        """The answers for data collected in one segment; UNREACHED where no instant of a period lies in it."""
-        axes, use = self.axes, self.relevance.use
+        self, key: Key | None, who: SubjectFacts | None, start: int | None, end: int | None, slots: Mapping[int, int]
+    ) -> int:
+        """The number of what data collected in a segment is answered; UNREACHED where a period does not touch it."""
+        axes, at = self.axes, self.relevance.use.at
         facts = OnePerson(self.relevance.facts, who)
         answers = np.full((len(axes.roles), len(axes.borders) + 1, axes.per_period), UNREACHED, np.int32)
-        periods = zip((None, *axes.borders), (*axes.borders, None), strict=True)
-        for period, (since, until) in enumerate(periods):
-            instant = _within(start, end, since, until, use.at)
-            if instant is None:
-                continue
-            for role, counts in enumerate(axes.roles):
-                named = None if counts else self._unasked_role
-                cells = ((category, place) for category in axes.categories for place in axes.places)
-                for index, (category, place) in enumerate(cells):
-                    record = Record((Subject(0, named),), category, instant, place)
-                    found = first(find(self.relevance.reduced, use, record, facts), counts=counts)
-                    answers[role, period, index] = self._number(found, rows, slots)
-        return answers.reshape(-1)
+        for period, (since, until) in enumerate(zip((None, *axes.borders), (*axes.borders, None), strict=True)):
+            instant = _within(start, end, since, until, at)
+            if instant is not None:
+                for role, counts in enumerate(axes.roles):
+                    asked = _Asked(self, facts, instant, counts, slots)
+                    marks = (period, role)
+                    home = _kept(self._home, None if key is None else (*key.at_home, *marks), asked.at_home)
+                    away = _kept(self._away, None if key is None else (*key.elsewhere, *marks), asked.elsewhere)
+                    rows = [self._row(*pair) for pair in zip(home, away, strict=True)]
+                    answers[role, period] = np.concatenate(rows) if rows else np.empty(0, np.int32)
+        flat = answers.reshape(-1)
+        number = self._decided.setdefault(flat.tobytes(), len(self._decisions))
+        if number == len(self._decisions):
+            self._decisions.append(self._decision(flat))
+        return number
+
+    def _row(self, home: Least, away: tuple[Least | None, ...]) -> Codes:
+        """The results for one category by place: what is found at home, and where the record was written."""
+
+        def made() -> Codes:
+            least = [home, *(home if one is None else min(home, one) for one in away)]
+            return np.array([number for _, number in least], np.int32)
+
+        return _kept(self._rows, (home, away), made)
+
+    def _decision(self, answers: Codes) -> Decision:
+        results = list(self.results.numbers)
+        reached = answers != UNREACHED
+        used = {int(number): results[int(number)] for number in np.unique(answers[reached])}
+        situations = np.array([result.situation for result in results], np.int32)[np.maximum(answers, 0)]
+        situations[~reached] = -1
+        return Decision(answers, situations, max((r.slot + 1 for r in used.values() if r.slot is not None), default=0))
+
+    def _class(self, decision: int, now: int, then: int) -> int:
+        """The number of the class of a decision about somebody who is and was at these of the territories said."""
+        triple = (decision, now, then)
+        if triple not in self._classes:
+            decided, said = self._decisions[decision], self.keys.symbols.territories
+            where = np.full(len(decided.results), NOWHERE, np.int32)
+            where[decided.situations == WRITTEN] = AS_WRITTEN
+            for situation, territory in ((NOW, now), (THEN, then)):
+                number = NOWHERE if territory == NOTHING else self.results.territory(said[territory])
+                where[decided.situations == situation] = number
+            self._classes[triple] = self._numbered(decided.results, where, decided.slots)
+        return self._classes[triple]
+
+    def _numbered(self, answers: Codes, where: Codes, slots: int) -> int:
+        key = answers.tobytes() + where.tobytes()
+        number = self._numbers.setdefault(key, len(self._answers))
+        if number == len(self._answers):
+            self._answers.append((answers, where))
+            self._slots.append(slots)
+        return number
+
+
+_T = TypeVar("_T")
+
+
+def _kept(known: dict[Hashable, _T], key: Hashable | None, made: Callable[[], _T]) -> _T:
+    """What is known of a key, made if it is not; nothing is kept of none."""
+    if key is None:
+        return made()
+    if key not in known:
+        known[key] = made()
+    return known[key]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the reference finds of one person's data, collected at an instant, in a role that counts or does not.
+
+    A written territory only adds a situation, so what is found there is found apart from what is found at home.
+    """
+
+    classes: Classes
+    facts: OnePerson
+    instant: int
+    counts: bool
+    slots: Mapping[int, int]
+
+    def at_home(self) -> list[Least]:
+        """By category, the least of what is found of records with no territory written."""
+        return [self._least(self._found(category, None)) for category in self.classes.axes.categories]
+
+    def elsewhere(self) -> list[tuple[Least | None, ...]]:
+        """By category, for each place but the first, the least of what is found where the record was written."""
+        return [
+            tuple(self._written(category, place) for place in self.classes.axes.places[1:])
+            for category in self.classes.axes.categories
+        ]
+
+    def _written(self, category: str, place: str | None) -> Least | None:
+        found = [finding for finding in self._found(category, place) if finding.situation == WRITTEN]
+        return self._least(found) if found else None
+
+    def _found(self, category: str, place: str | None) -> Iterable[Finding]:
+        relevance = self.classes.relevance
+        role = None if self.counts else self._unasked
+        record = Record((Subject(0, role),), category, self.instant, place)
+        return find(relevance.reduced, relevance.use, record, self.facts)
+
+    def _least(self, found: Iterable[Finding]) -> Least:
+        least = first(found, counts=self.counts)
+        number = self.classes.results.number(result_of(least, {p: (slot, False) for p, slot in self.slots.items()}))
+        return ((NO_OBJECTION,), number) if least is None else (least.order, number)
 
     @property
-    def _unasked_role(self) -> str:
-        return next(role for role, counts in self.relevance.version.roles.items() if not counts)
-
-    def _number(self, found: Finding | None, rows: Mapping[int, int], slots: list[int]) -> int:
-        """The number of what was found; the rows that are behind it are kept in slots."""
-        for position in found.positions[:1] if found else ():
-            if position in rows and rows[position] not in slots:
-                slots.append(rows[position])
-        kept = {position: (slots.index(row), False) for position, row in rows.items() if row in slots}
-        return self.results.number(result_of(found, kept))
-
-    def _names_then(self, answers: Codes) -> bool:
-        ids = [number for result, number in self.results.numbers.items() if result.situation == THEN]
-        return bool(np.isin(answers, ids).any())
-
-    def _class(self, answers: Codes, now: str | None, then: str | None) -> int:
-        """The number of the class that gives these answers with these territories."""
-        situations = np.array([result.situation for result in self.results.numbers], np.int32)
-        reached = np.maximum(answers, 0)
-        where = np.full(len(answers), NOWHERE, np.int32)
-        where[situations[reached] == WRITTEN] = AS_WRITTEN
-        for situation, territory in ((NOW, now), (THEN, then)):
-            number = NOWHERE if territory is None else self.results.territory(territory)
-            where[situations[reached] == situation] = number
-        where[answers == UNREACHED] = NOWHERE
-        key = answers.tobytes() + where.tobytes()
-        if key not in self.classes:
-            self.classes[key] = len(self.classes)
-            self._answers.append((answers, where))
-        return self.classes[key]
-
-
-def _held(who: SubjectFacts, at: int) -> str | None:
-    held = [territory for since, territory in who.residences if since <= at]
-    return held[-1] if held else None
-
-
-def _join(first: Codes, second: Codes) -> Codes | None:
-    """Two segments' answers as one, if nowhere both are reached and differ."""
-    differ = (first != second) & (first != UNREACHED) & (second != UNREACHED)
-    return None if differ.any() else np.where(first == UNREACHED, second, first)
+    def _unasked(self) -> str:
+        return next(role for role, counts in self.classes.relevance.version.roles.items() if not counts)
 
 
 def _within(start: int | None, end: int | None, since: int | None, until: int | None, at: int) -> int | None:

@@ -74,6 +74,16 @@ class Relevance:
             for rule in self.rules
         )
 
+    @property
+    def after_choice(self) -> bool:
+        """Whether a rule in scope covers only what was collected after a grant."""
+        return any(rule.covers is Covers.AFTER_CHOICE for rule in self.rules)
+
+    @property
+    def after_notice(self) -> bool:
+        """Whether a rule in scope covers only what was collected after a notice."""
+        return any(rule.covers is Covers.AFTER_NOTICE for rule in self.rules)
+
     @cached_property
     def ages(self) -> tuple[int, ...]:
         """Every age, in years, whose coming makes a difference."""
@@ -179,17 +189,18 @@ class Relevance:
         return tuple(sorted(terms.leaves | old))
 
     def alike(self, scopes: Iterable[Scope]) -> dict[str, str]:
-        """For each category, the first that nothing tells from it, given the scopes that choices and notices have."""
-        told = [notice.declares for edition in self.context.editions.all for notice in edition.notices.values()]
-        reached = {rule.scope.categories for rule in self.rules}
-        reached |= {stop.scope.categories for stop in self.facts.suspensions}
-        reached |= {
-            signal.categories
-            for edition in self.context.editions.all
-            for name in edition.signals
-            for signal in [s.scope for s in self.context.editions.signals(name, 0)]
-        }
-        reached |= {scope.categories for scope in (*scopes, *told)}
+        """For each category, the first that nothing tells from it, given the scopes that choices have."""
+        editions = self.context.editions
+        told = [
+            notice.declares
+            for edition in editions.all
+            for notice in edition.notices.values()
+            if (notice.notice, notice.version) in self.notices
+        ]
+        signals = {name for edition in editions.all for name in edition.signals}
+        refused = [signal.scope for name in signals for signal in editions.signals(name, 0)]
+        every = (*(rule.scope for rule in self.rules), *(stop.scope for stop in self.facts.suspensions))
+        reached = {scope.categories for scope in (*every, *told, *refused, *scopes) if self.touches(scope)}
         ordered = sorted(reached, key=sorted)
         first: dict[tuple[object, ...], str] = {}
         same: dict[str, str] = {}

@@ -16,26 +16,26 @@ Tables, with the columns that an engine joins by:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from sayso.plan.classes import Axes, Classes, Codes, axes
+from sayso.plan.people import Ints, People, first_rows_alike, people
 from sayso.plan.relevance import Relevance
 from sayso.plan.results import Results, first, result_of
-from sayso.plan.signature import Ints, Run, runs
-from sayso.plan.symbols import Symbols
+from sayso.plan.segments import Keys, Persons, Segments
+from sayso.plan.symbols import NOTHING, Symbols
 from sayso.policy.decide import find
-from sayso.policy.facts import Id, Record, SubjectFacts
+from sayso.policy.facts import Record
 from sayso.policy.verdict import Outcome
 from sayso.territory import ALIASES, country
 
-Steps = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
-"""Border rows, the class of each segment between them, and the rows that verdicts may rest on."""
-StepsOf = Callable[[Ints, Ints, Ints, SubjectFacts], Steps]
-Persons = Callable[[Sequence[Id]], Mapping[Id, SubjectFacts]]
+INLINE = 3
+"""So many steps of a person lie in one row of `standing`."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +88,16 @@ def build(
 ) -> Snapshot:
     """The snapshot of one use, from the sorted histories of all persons (`history.history`).
 
-    `persons` gives the facts of some people; it is asked once for each signature.
+    `persons` gives the facts of some people; it is asked for an example of each key.
     """
-    classes = Classes(relevance, axes(relevance, symbols), symbols)
-    standing, overflow, change = stand(classes.steps, relevance, symbols, histories, persons, ids)
+    keys = Keys(relevance, symbols, persons)
+    classes = Classes(relevance, axes(relevance, symbols), keys, persons)
+    standing, overflow, change, used = stand(classes, keys, relevance, histories, ids)
     return Snapshot(
-        dimensions(relevance, classes.axes, classes.results, classes.absent),
+        dimensions(relevance, classes.axes, classes.results, 0),
         standing,
         overflow,
-        _answers(classes),
+        _answers(classes, used),
         categories(relevance, classes.axes),
         places(classes.axes),
         results(classes.results),
@@ -106,23 +107,127 @@ def build(
     )
 
 
+class Steps(Protocol):
+    """What the segments of people are numbered with."""
+
+    def of(self, segments: Segments) -> Ints:
+        """The number of each segment."""
+
+    def join(self, one: int, other: int) -> int:
+        """The number that stands for two in a row; NOTHING where there is none."""
+
+    def slots(self, numbers: Ints, segments: Segments, kept: Ints) -> Ints:
+        """How many slots of their person the numbers of the segments kept ask for."""
+
+
 def stand(
-    steps_of: StepsOf, relevance: Relevance, symbols: Symbols, histories: Iterable[pa.RecordBatch], persons: Persons,
-    ids: pa.DataType,
-) -> tuple[pa.Table, pa.Table, int | None]:  # fmt: skip
-    """The tables `standing` and `overflow` of some parties, and when next time alone may change a verdict."""
+    steps: Steps, keys: Keys, relevance: Relevance, histories: Iterable[pa.RecordBatch], ids: pa.DataType
+) -> tuple[pa.Table, pa.Table, int | None, list[int]]:
+    """The tables `standing` and `overflow` of some parties, when next time alone may change a verdict, and the numbers
+    that the steps' own have, 0 first.
+    """
     standing: list[pa.RecordBatch] = []
     overflow: list[pa.RecordBatch] = []
     change = relevance.next_change
-    for run, steps in _stepped(steps_of, runs(histories, relevance, symbols), persons):
-        standing.append(_standing(run, steps, ids))
-        overflow += _overflow(run, steps, ids)
-        change = _sooner(change, run, relevance)
+    used: dict[int, int] = {0: 0}
+    for everyone in people(histories):
+        change = _sooner(change, everyone, relevance)
+        segments = keys.of(everyone)
+        kept, numbers = _merged(segments, steps)
+        first_used, place = first_rows_alike([numbers])
+        final = np.array([used.setdefault(number, len(used)) for number in numbers[first_used].tolist()], np.int64)
+        run = _Run(segments, kept, final[place])
+        needed = np.maximum.reduceat(steps.slots(numbers, segments, kept), run.firsts[:-1])
+        standing.append(run.standing(needed, ids))
+        overflow += run.overflow(ids)
     return (
         pa.Table.from_batches(standing, schema=standing_schema(ids)),
         pa.Table.from_batches(overflow, schema=overflow_schema(ids)),
         change,
+        list(used),
     )
+
+
+def _merged(segments: Segments, steps: Steps) -> tuple[Ints, Ints]:
+    """Neighbouring segments made one where one number says both: those that are left, and their numbers."""
+    numbers = steps.of(segments)
+    firsts, lengths = segments.firsts[:-1], np.diff(segments.firsts)
+    head, current = firsts.copy(), numbers[firsts]
+    keeps = np.zeros(len(numbers), np.bool_)
+    keeps[firsts] = True
+    for nth in range(1, int(lengths.max(initial=0))):
+        who = np.flatnonzero(lengths > nth)
+        segment = firsts[who] + nth
+        before, after = current[who], numbers[segment]
+        pairs, place = first_rows_alike([before, after])
+        joined = np.array(
+            [one if one == other else steps.join(one, other)
+             for one, other in zip(before[pairs].tolist(), after[pairs].tolist(), strict=True)], np.int64,
+        )[place]  # fmt: skip
+        begins = joined == NOTHING
+        keeps[segment[begins]] = True
+        head[who[begins]] = segment[begins]
+        current[who] = np.where(begins, after, joined)
+        numbers[head[who]] = current[who]
+    kept = np.flatnonzero(keeps)
+    return kept, numbers[kept]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The step functions of a batch's people: the segments that begin a step, and their final numbers."""
+
+    segments: Segments
+    kept: Ints
+    numbers: Ints
+
+    @property
+    def firsts(self) -> Ints:
+        """Where each person's steps begin, and at last where they end."""
+        counts = np.bincount(self.segments.whose[self.kept], minlength=self.segments.people.count)
+        return np.concatenate(([0], np.cumsum(counts)))
+
+    def standing(self, needed: Ints, ids: pa.DataType) -> pa.RecordBatch:
+        """The rows of `standing`."""
+        firsts = self.firsts
+        starts, counts = self.segments.start[self.kept], np.diff(firsts)
+        more = counts > INLINE
+        columns = [self.segments.people.subjects.cast(ids), pa.array(self.numbers[firsts[:-1]].astype(np.int32))]
+        for nth in range(1, INLINE):
+            none = (counts <= nth) | more
+            row = np.where(none, 0, firsts[:-1] + nth)
+            columns.append(pa.array(starts[row], mask=none))
+            columns.append(pa.array(self.numbers[row].astype(np.int32), mask=none))
+        columns += [pa.array(more), self.segments.slots(needed)]
+        return pa.RecordBatch.from_arrays(columns, schema=standing_schema(ids))
+
+    def overflow(self, ids: pa.DataType) -> Iterator[pa.RecordBatch]:
+        """The steps of those who have more than standing has room for, by person."""
+        firsts = self.firsts
+        whose = self.segments.whose[self.kept]
+        rows = np.flatnonzero((np.diff(firsts) > INLINE)[whose])
+        if not len(rows):
+            return
+        starts = self.segments.start[self.kept]
+        opens, closes = firsts[whose[rows]] == rows, firsts[whose[rows] + 1] == rows + 1
+        until = starts[np.where(closes, 0, rows + 1)]
+        columns = [
+            self.segments.people.subjects.take(pa.array(whose[rows])).cast(ids),
+            pa.array(starts[rows], mask=opens),
+            pa.array(until, mask=closes),
+            pa.array(self.numbers[rows].astype(np.int32)),
+        ]
+        yield pa.RecordBatch.from_arrays(columns, schema=overflow_schema(ids))
+
+
+def _sooner(change: int | None, everyone: People, relevance: Relevance) -> int | None:
+    """The next instant at which time alone may change a verdict, given also these people's own facts."""
+    for duration in relevance.durations:
+        later = everyone.at[everyone.at > relevance.use.at - duration]
+        if later.size:
+            mark = int(later.min()) + duration
+            change = mark if change is None else min(change, mark)
+    return change
 
 
 def standing_schema(ids: pa.DataType) -> pa.Schema:
@@ -140,91 +245,6 @@ def overflow_schema(ids: pa.DataType) -> pa.Schema:
     return pa.schema([("subject", ids), ("start", pa.int64()), ("until", pa.int64()), ("class", pa.int32())])
 
 
-@dataclass(frozen=True)
-class _Steps:
-    """The step functions of a batch's signatures, and which each person has."""
-
-    of: Ints
-    borders: list[tuple[int, ...]]
-    classes: list[tuple[int, ...]]
-    slots: list[tuple[int, ...]]
-
-    def border(self, number: int) -> Ints:
-        return np.array([b[number] if number < len(b) else -1 for b in self.borders], np.int64)[self.of]
-
-    def class_of(self, number: int) -> Ints:
-        return np.array([c[number] if number < len(c) else -1 for c in self.classes], np.int64)[self.of]
-
-
-def _stepped(steps_of: StepsOf, people: Iterable[Run], persons: Persons) -> Iterator[tuple[Run, _Steps]]:
-    """Each batch with the step functions of its people; each signature is decided when it is first met."""
-    known: dict[bytes, Steps] = {}
-    for run in people:
-        firsts, of = np.unique(run.first, return_inverse=True)
-        words = [run.words_of(int(first)) for first in firsts]
-        new = [index for index, some in enumerate(words) if some.tobytes() not in known]
-        examples = [int(firsts[index]) for index in new]
-        ids = [run.subjects[example].as_py() for example in examples]
-        facts = persons(ids) if ids else {}
-        for index, example, subject in zip(new, examples, ids, strict=True):
-            rows = slice(int(run.starts[example]), int(run.starts[example + 1]))
-            known[words[index].tobytes()] = steps_of(words[index], run.at[rows], run.position[rows], facts[subject])
-        found = [known[some.tobytes()] for some in words]
-        yield run, _Steps(of.astype(np.int64), [f[0] for f in found], [f[1] for f in found], [f[2] for f in found])
-
-
-def _standing(run: Run, steps: _Steps, ids: pa.DataType) -> pa.RecordBatch:
-    starts = run.starts[:-1]
-    count = np.array([len(classes) for classes in steps.classes], np.int64)[steps.of]
-    more = count > 3
-    columns: list[pa.Array] = [run.subjects.cast(ids), pa.array(steps.class_of(0).astype(np.int32))]
-    for number in (0, 1):
-        row = steps.border(number)
-        none = (row < 0) | more
-        columns.append(pa.array(run.at[np.where(none, starts, starts + row)], mask=none))
-        columns.append(pa.array(steps.class_of(number + 1).astype(np.int32), mask=none))
-    columns.append(pa.array(more))
-    columns.append(_behind(run, steps))
-    return pa.RecordBatch.from_arrays(columns, schema=standing_schema(ids))
-
-
-def _behind(run: Run, steps: _Steps) -> pa.Array:
-    """For each person the positions that verdicts may rest on; null where there are none."""
-    lengths = np.array([len(slots) for slots in steps.slots], np.int64)[steps.of]
-    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
-    width = max((len(slots) for slots in steps.slots), default=0)
-    values = np.zeros(int(offsets[-1]), np.int64)
-    for number in range(width):
-        row = np.array([s[number] if number < len(s) else -1 for s in steps.slots], np.int64)[steps.of]
-        has = row >= 0
-        values[offsets[:-1][has] + number] = run.position[run.starts[:-1][has] + row[has]]
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), mask=pa.array(lengths == 0))
-
-
-def _overflow(run: Run, steps: _Steps, ids: pa.DataType) -> Iterator[pa.RecordBatch]:
-    """The segments of those who have more than standing has room for, by person."""
-    rows: dict[str, list[object]] = {"subject": [], "start": [], "until": [], "class": []}
-    for person in np.flatnonzero(np.array([len(c) > 3 for c in steps.classes])[steps.of]).tolist():
-        step = int(steps.of[person])
-        first = int(run.starts[person])
-        at: list[int | None] = [None, *(int(run.at[first + row]) for row in steps.borders[step]), None]
-        for start, until, number in zip(at[:-1], at[1:], steps.classes[step], strict=True):
-            for name, value in zip(rows, (run.subjects[person].as_py(), start, until, number), strict=True):
-                rows[name].append(value)
-    if rows["subject"]:
-        yield pa.RecordBatch.from_pydict(rows, schema=overflow_schema(ids))
-
-
-def _sooner(change: int | None, run: Run, relevance: Relevance) -> int | None:
-    """The next instant at which time alone may change a verdict, given also these people's own facts."""
-    for duration in relevance.durations:
-        later = run.at[run.at > relevance.use.at - duration]
-        if later.size:
-            mark = int(later.min()) + duration
-            change = mark if change is None else min(change, mark)
-    return change
-
-
 def dimensions(relevance: Relevance, axes: Axes, numbered: Results, absent: int, states: int = 1) -> Dimensions:
     """The numbers of a snapshot."""
     unasked = tuple(sorted(role for role, counts in relevance.version.roles.items() if not counts))
@@ -236,8 +256,8 @@ def dimensions(relevance: Relevance, axes: Axes, numbered: Results, absent: int,
     )  # fmt: skip
 
 
-def _answers(classes: Classes) -> pa.Table:
-    numbers, territories = classes.table()
+def _answers(classes: Classes, used: Sequence[int]) -> pa.Table:
+    numbers, territories = classes.table(used)
     return answers(
         classes.results, np.arange(numbers.size, dtype=np.int64), np.maximum(numbers.reshape(-1), 0),
         territories.reshape(-1),
