@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sayso.gate.engine import Engine
 
 Clock = Callable[[], int]
+_MOST_THREADS = 1024
 _MEMORY = re.compile(r"[1-9]\d{0,8}(\.\d+)? ?([KMGT]i?)?B", re.ASCII)
 
 
@@ -73,8 +74,8 @@ def engine(*, memory: str | None = None, threads: int | None = None, spill: Path
     """
     if memory is not None and not _MEMORY.fullmatch(memory):
         raise UsageError(f"expected a limit of memory such as `1GiB` or `800MB`, got `{memory}`")
-    if threads is not None and threads < 1:
-        raise UsageError(f"expected at least one thread, got `{threads}`")
+    if threads is not None and not 1 <= threads <= _MOST_THREADS:
+        raise UsageError(f"expected from 1 to {_MOST_THREADS} threads, got `{threads}`")
     from sayso.engines import duckdb  # slow to import, and a decision needs none
 
     limit = duckdb.DEFAULT_MEMORY if memory is None else memory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -81,6 +82,9 @@ def launch(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `sayso` with arguments, by default those of the process. Returns the exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a terminal cannot show is no reason to fail
     try:
         code = app.meta(given, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
@@ -114,8 +118,16 @@ def _failed(error: SaysoError, context: Context) -> int:
     return code
 
 
+class _Console(Console):
+    """A console that tells when its reader went away, where rich would end the process with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises BrokenPipeError."""
+        raise BrokenPipeError
+
+
 def _context(ledger: Path, *, json: bool) -> Context:
     def console(file: Any) -> Console:
-        return Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        return _Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     return Context(ledger, json, console(sys.stdout), console(sys.stderr), sys.stdin)

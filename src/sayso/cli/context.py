@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 STDIN = Path("/dev/stdin")
 """What a command is given for `-`."""
+MOST_BYTES = 16 << 20
+"""The most that is read of a record or an event."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,11 @@ class Context:
 
     def emit(self, document: Any) -> None:
         """Prints one JSON document on one line."""
-        self.out.file.write(json.dumps(document, ensure_ascii=False) + "\n")
+        write_json(document, self.out)
+
+    def write(self, text: str, *, escaped: str = "backslashreplace") -> None:
+        """Prints a text as it is; a stream that is not UTF-8 gets ASCII, the rest `escaped`."""
+        self.out.file.write(text if _speaks(self.out) else text.encode("ascii", escaped).decode("ascii"))
 
     def note(self, text: str) -> None:
         """A remark for people, on stderr; none with `--json`."""
@@ -67,12 +73,22 @@ class Context:
             self.err.print(Text(text, style="dim"))
 
     def read(self, given: Path) -> str:
-        """The text of a file, or of standard input for `-`. Raises InputError if it cannot be read."""
+        """The text of a file, or of standard input for `-`. Raises InputError if it cannot be read, or is too large."""
         try:
-            return self.stdin.read() if given == STDIN else given.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            if given == STDIN:
+                raw = getattr(self.stdin, "buffer", self.stdin).read(MOST_BYTES + 1)
+            else:
+                with given.open("rb") as file:
+                    raw = file.read(MOST_BYTES + 1)
+            text = raw.decode("utf-8") if isinstance(raw, bytes) else raw
+        except (OSError, UnicodeDecodeError, ValueError) as error:
+            reason = getattr(error, "strerror", None)
+            if reason is None:
+                reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
             raise InputError(Problem(f"cannot be read: {reason}", file=str(given))) from error
+        if len(raw) > MOST_BYTES:
+            raise InputError(Problem(f"expected at most {MOST_BYTES >> 20} MiB, got more", file=str(given)))
+        return text
 
     def read_json(self, given: Path) -> Any:
         """The JSON document in a file, or in standard input for `-`. Raises InputError with the place that is wrong."""
@@ -81,10 +97,15 @@ class Context:
     def parse_json(self, text: str, file: str | None) -> Any:
         """The JSON document that a text writes. Raises InputError with the place that is wrong."""
         try:
-            return json.loads(text)
+            return json.loads(text, parse_constant=_no_number)
         except json.JSONDecodeError as error:
             problem = Problem(f"expected JSON: {error.msg.lower()}", file, error.lineno, error.colno)
             raise InputError(problem) from error
+        except (ValueError, RecursionError) as error:
+            reason = (
+                "it is nested too deep" if isinstance(error, RecursionError) else "a number in it is none, or too long"
+            )
+            raise InputError(Problem(f"expected JSON that can be read: {reason}", file)) from error
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[str, int, int], None]]:
@@ -135,10 +156,30 @@ def told(error: SaysoError, code: int, context: Context) -> None:
                 "problems": [problem_json(one) for one in problems],
             }
         }
-        context.err.file.write(json.dumps(document, ensure_ascii=False) + "\n")
+        write_json(document, context.err)
         return
     for line in str(error).splitlines():
         context.err.print(Text.assemble(("sayso: ", "bold red"), line))
+
+
+def write_json(document: Any, console: Console) -> None:
+    """Prints one JSON document on one line; in ASCII where the stream is not UTF-8, or the text is no Unicode."""
+    try:
+        text = json.dumps(document, ensure_ascii=not _speaks(console))
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # half of a surrogate pair, from an argument or a file's name that is not UTF-8
+        text = json.dumps(document)
+    console.file.write(text + "\n")
+
+
+def _speaks(console: Console) -> bool:
+    """Whether a stream is UTF-8, or no stream of bytes at all."""
+    return (getattr(console.file, "encoding", None) or "utf-8").lower().replace("_", "-") in ("utf-8", "utf8")
+
+
+def _no_number(text: str) -> None:
+    """`NaN` and infinities are no JSON, though Python reads them."""
+    raise ValueError(text)
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sayso.episode.format import RecordOf, Story, SubjectOf
 from sayso.errors import EpisodeError, EventError, PolicyError, Problem
 from sayso.ledger.identity import Id, IdType
 from sayso.policy.facts import Record, Subject, Use
-from sayso.policy.loading import Report, examine_source, load
+from sayso.policy.loading import Report, contents, examine_source, load
 from sayso.policy.model import Policy
 from sayso.policy.parse import problems
 from sayso.policy.source import Path as At
@@ -64,9 +64,11 @@ class Episode:
 def read_episode(path: Path) -> Episode:
     """The episode in a file. Raises EpisodeError with every problem of it, PolicyError with those of its policies."""
     try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise EpisodeError(Problem(f"cannot be read: {error.strerror}", str(path))) from error
+        text = contents(path)
+    except (OSError, ValueError) as error:
+        raise EpisodeError(
+            Problem(f"cannot be read: {getattr(error, 'strerror', None) or error}", str(path))
+        ) from error
     source = read(text, str(path))
     if source.problems:
         raise EpisodeError(source.problems)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from sayso.errors import CorpusError, Problem
+from sayso.policy.loading import contents
+from sayso.policy.source import Path as Place
+from sayso.policy.source import Source, read, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,14 @@ def columns_from_yaml(path: Path) -> Columns:
     Raises CorpusError naming the file, and every key that is not known or not of the form expected.
     """
     try:
-        loaded = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
-    except (YAMLError, UnicodeDecodeError, OSError) as error:
-        raise CorpusError(Problem(f"expected a YAML file that can be read: {error}", file=str(path))) from error
+        source = read(contents(path), str(path))
+    except (OSError, ValueError) as error:
+        raise CorpusError(Problem(f"cannot be read: {getattr(error, 'strerror', None) or error}", str(path))) from error
+    if source.problems:
+        raise CorpusError(source.problems)
+    loaded = source.data
     if not isinstance(loaded, dict):
-        raise CorpusError(Problem("expected a mapping of what each column says", file=str(path)))
+        raise CorpusError(source.problem((), "expected a mapping of what each column says"))
     problems: list[Problem] = []
     plain = {field.name for field in fields(Columns)} - {"subjects"}
     given: dict[str, str] = {}
@@ -84,26 +87,27 @@ def columns_from_yaml(path: Path) -> Columns:
         if name in plain and isinstance(value, str):
             given[name] = value
         elif name in plain:
-            problems.append(Problem(f"expected the name of a column for `{name}`, got `{value}`", file=str(path)))
+            message = f"expected the name of a column for `{name}`, got `{shown(value)}`"
+            problems.append(source.problem((name,), message, "put quotes around a name that looks like a number"))
         elif name != "subjects":
             expected = ", ".join(f"`{known}`" for known in ("subjects", *sorted(plain)))
-            problems.append(Problem(f"unknown key `{name}`", file=str(path), remedy=f"known keys are {expected}"))
-    subjects = tuple(_subject(item, path, problems) for item in _listed(loaded.get("subjects"), path, problems))
+            problems.append(
+                source.problem((name,), f"unknown key `{shown(name)}`", f"known keys are {expected}", key=True)
+            )
+    listed = loaded.get("subjects")
+    if not isinstance(listed, str | dict | list):
+        problems.append(source.problem(("subjects",), "expected `subjects`: a column, or a list of columns with roles"))
+        listed = []
+    subjects = [
+        _subject(item, source, ("subjects", place) if isinstance(listed, list) else ("subjects",), problems)
+        for place, item in enumerate(listed if isinstance(listed, list) else [listed])
+    ]
     if problems:
         raise CorpusError(problems)
-    return Columns(subjects, **given)
+    return Columns(tuple(subjects), **given)
 
 
-def _listed(value: object, path: Path, problems: list[Problem]) -> list[object]:
-    if isinstance(value, list):
-        return value
-    if isinstance(value, str | dict):
-        return [value]
-    problems.append(Problem("expected `subjects`: a column, or a list of columns with roles", file=str(path)))
-    return []
-
-
-def _subject(item: object, path: Path, problems: list[Problem]) -> SubjectColumn:
+def _subject(item: object, source: Source, place: Place, problems: list[Problem]) -> SubjectColumn:
     match item:
         case str():
             return SubjectColumn(item)
@@ -111,5 +115,6 @@ def _subject(item: object, path: Path, problems: list[Problem]) -> SubjectColumn
             role, optional = rest.get("role"), rest.get("optional", False)
             if (role is None or isinstance(role, str)) and isinstance(optional, bool):
                 return SubjectColumn(column, role, optional)
-    problems.append(Problem(f"expected a column, or `column`, `role` and `optional`, got `{item}`", file=str(path)))
+    message = f"expected a column, or `column`, `role` and `optional`, got `{shown(item)}`"
+    problems.append(source.problem(place, message))
     return SubjectColumn("")

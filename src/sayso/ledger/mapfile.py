@@ -11,9 +11,14 @@ import msgspec
 from msgspec import Meta, Struct
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import MappingEndEvent, MappingStartEvent, SequenceEndEvent, SequenceStartEvent
+from ruamel.yaml.reader import ReaderError
 
 from sayso.errors import EventError, Problem
 from sayso.ledger.events import Key, Name, Scope, Text
+
+MOST_BYTES = 1 << 20
+MOST_DEPTH = 16
 
 
 class _Spec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,16 +115,20 @@ def read_map(path: Path) -> TableMap:
 
     Raises EventError with file and line for what cannot be read, an unknown key, or an unknown time zone.
     """
+    text = _text(path)
     try:
-        text = path.read_text(encoding="utf-8")
-        document: Any = YAML(typ="rt").load(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise EventError(Problem(f"the map could not be read: {type(error).__name__}", file=str(path))) from error
-    except YAMLError as error:
+        _check_plain(path, text)
+        document: Any = YAML(typ="rt", pure=True).load(text)
+    except ReaderError as error:
+        at = text[: error.position].count("\n") + 1
+        raise EventError(Problem("expected text, got a control character", file=str(path), line=at)) from error
+    except (YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
-        said = getattr(error, "problem", None) or "no YAML"
+        said = getattr(error, "problem", None) or "a value cannot be read"
         line = None if mark is None else mark.line + 1
         raise EventError(Problem(f"the map is no YAML: {said}", file=str(path), line=line)) from error
+    if not isinstance(document, dict):
+        raise EventError(Problem("expected `members`, `toggles` or both", file=str(path), line=1))
     try:
         found = msgspec.convert(_plain(document), TableMap)
     except msgspec.ValidationError as error:
@@ -129,6 +138,41 @@ def read_map(path: Path) -> TableMap:
     for when in _whens(found):
         _check_zone(path, when)
     return found
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise EventError(Problem(f"the map could not be read: {reason}", file=str(path))) from error
+    if len(raw) > MOST_BYTES:
+        message = f"expected at most {MOST_BYTES >> 20} MiB, got more"
+        raise EventError(Problem(message, file=str(path), remedy="is this a map?"))
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        message = f"expected UTF-8 text, got the byte `0x{raw[error.start]:02x}`"
+        raise EventError(Problem(message, file=str(path), line=line, remedy="save the file as UTF-8")) from error
+
+
+def _check_plain(path: Path, text: str) -> None:
+    """Refuses what expands, and what is too deep to be read: no map needs either."""
+    depth = 0
+    for event in YAML(typ="rt", pure=True).parse(text):
+        depth += isinstance(event, SequenceStartEvent | MappingStartEvent)
+        depth -= isinstance(event, SequenceEndEvent | MappingEndEvent)
+        refused = None
+        if getattr(event, "anchor", None) is not None:
+            refused = "no anchor and no alias; write out what is meant"
+        elif getattr(event, "ctag", None) is not None:
+            refused = "no tag; put quotes around what is text"
+        elif depth > MOST_DEPTH:
+            refused = f"at most {MOST_DEPTH} levels, got one more"
+        if refused is not None:
+            raise EventError(Problem(f"expected {refused}", file=str(path), line=event.start_mark.line + 1))
 
 
 def _plain(value: Any) -> Any:

@@ -186,7 +186,7 @@ def _year(row: _Row, spec: Column | None) -> int | None:
     value = _value(row, spec)
     if value is None or spec is None:
         return None
-    if not (value.isascii() and value.isdecimal()):
+    if not (value.isascii() and value.isdecimal() and len(value) <= 4):
         raise EventError(f"column `{spec.column}`: expected a year such as `1980`")
     return int(value)
 

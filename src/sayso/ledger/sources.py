@@ -60,7 +60,7 @@ def chunks(path: Path, fmt: Format, id_type: IdType, *, from_line: int = 1, at_o
     try:
         read_some = _ndjson if fmt is Format.NDJSON else _parquet
         yield from read_some(path, id_type, from_line, at_once)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, OverflowError, pa.ArrowException) as error:
         raise EventError(Problem(f"the file could not be read as {fmt}: {_reason(error)}", file=str(path))) from error
 
 
@@ -76,7 +76,7 @@ def _ndjson(path: Path, id_type: IdType, from_line: int, at_once: int) -> Iterat
                 continue
             try:
                 chunk.events.append((number, read(decode(line), id_type)))
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 chunk.problems.append(Problem(f"no JSON document: {_reason(error)}", file=str(path), line=number))
             except EventError as error:
                 chunk.problems += [_placed(problem, path, number) for problem in error.problems]
@@ -131,7 +131,7 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
     if isinstance(out.get("document"), str):
         try:
             out["document"] = msgspec.json.decode(out["document"])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise EventError(f"`document` holds no JSON: {_reason(error)}") from error
     return out
 
@@ -162,4 +162,5 @@ def _placed(problem: Problem, path: Path, number: int) -> Problem:
 def _reason(error: Exception) -> str:
     """The first line of a library's message, lowercase, as it says nothing of what the file holds."""
     text = (getattr(error, "strerror", None) or str(error)).splitlines() or [type(error).__name__]
-    return text[0][:1].lower() + text[0][1:]
+    first = text[0]
+    return first if first[1:2].isupper() else first[:1].lower() + first[1:]

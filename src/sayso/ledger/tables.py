@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -19,6 +20,7 @@ from sayso.errors import EventError, InstantError, Problem
 from sayso.ledger.mapfile import When
 from sayso.ledger.sources import microseconds
 
+_DIGITS = re.compile(r"[0-9]{1,20}", re.ASCII)
 _UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
@@ -40,8 +42,12 @@ def rows(path: Path, needed: set[str], at_once: int) -> Iterator[list[dict[str, 
                 yield from _ndjson(path, needed, at_once)
             case _:
                 raise EventError(f"expected a table named `.csv`, `.parquet` or `.ndjson`, got `{path.name}`")
-    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        raise EventError(Problem(f"the table could not be read: {type(error).__name__}", file=str(path))) from error
+    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise EventError(Problem(f"the table could not be read: {reason}", file=str(path))) from error
+    except (OverflowError, ValueError) as error:
+        message = "the table could not be read: it holds an instant outside of the years 1 to 9999"
+        raise EventError(Problem(message, file=str(path))) from error
 
 
 def _csv(path: Path, needed: set[str]) -> Iterator[list[dict[str, Any]]]:
@@ -67,7 +73,7 @@ def _ndjson(path: Path, needed: set[str], at_once: int) -> Iterator[list[dict[st
         for number, line in enumerate(file, start=1):
             try:
                 row = decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise EventError(Problem("expected one JSON object a line", file=str(path), line=number)) from error
             some.append({name: row.get(name) for name in needed})
             if len(some) >= at_once:
@@ -113,7 +119,7 @@ def instant_of(value: Any, when: When) -> int:
                 raise EventError(f"column `{when.column}`: expected an instant, got {text(value)}")
             case int() | float():
                 return _counted(value, when)
-            case str() if when.epoch is not None and value.isdecimal():
+            case str() if when.epoch is not None and _DIGITS.fullmatch(value):
                 return _counted(int(value), when)
             case str():
                 return _written(value, when)

@@ -12,7 +12,7 @@ from sayso.policy.compiling import compile_policy
 from sayso.policy.document import Document
 from sayso.policy.model import Policy
 from sayso.policy.parse import parse
-from sayso.policy.source import Source, read
+from sayso.policy.source import MOST_BYTES, Source, read
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,17 @@ def examine_file(path: Path) -> Report:
     return examine(_bytes(path), str(path))
 
 
+def contents(path: Path) -> bytes:
+    """What a file holds, or enough of it for `source.read` to say that it is too much. Raises OSError, ValueError."""
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)
+
+
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PolicyError(Problem(f"cannot be read: {error.strerror}", str(path))) from error
+        return contents(path)
+    except (OSError, ValueError) as error:
+        raise PolicyError(Problem(f"cannot be read: {getattr(error, 'strerror', None) or error}", str(path))) from error
 
 
 def _ordered(problems: list[Problem]) -> tuple[Problem, ...]:

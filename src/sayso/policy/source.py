@@ -103,8 +103,8 @@ def read(text: str | bytes, file: str | None = None) -> Source:
     if len(raw) > MOST_BYTES:
         source.problems.append(
             Problem(
-                f"expected at most {MOST_BYTES >> 20} MiB, got `{len(raw)}` bytes", file, 1, 1,
-                "is this a policy document?",
+                f"expected at most {MOST_BYTES >> 20} MiB, got more", file, 1, 1,
+                "is this the right file?",
             )
         )  # fmt: skip
         return source
@@ -139,7 +139,7 @@ def read(text: str | bytes, file: str | None = None) -> Source:
         kind = type(error).__name__
         source.problems.append(Problem(f"expected YAML 1.2, got what cannot be read (`{kind}`)", file, 1, 1))
     if source.data is None and not source.problems:
-        source.problems.append(Problem("expected a policy document, got nothing", file, 1, 1))
+        source.problems.append(Problem("expected a YAML document, got nothing", file, 1, 1))
     return source
 
 
