@@ -18,6 +18,7 @@ from sayso.ledger.events import (
     NoticeDelivered,
     OrganisationOwners,
     SubjectErased,
+    in_words,
 )
 from sayso.ledger.identity import Id, IdType, write
 
@@ -54,8 +55,7 @@ def checked(cls: type[Event], fields: dict[str, Any], id_type: IdType) -> Event:
     try:
         event = msgspec.convert(fields, cls)
     except msgspec.ValidationError as error:
-        text = str(error)
-        raise EventError(f"{KIND_OF[cls]}: {text[:1].lower()}{text[1:]}") from error
+        raise EventError(f"{KIND_OF[cls]}: {in_words(error)}") from error
     return normalised(event, id_type)
 
 

@@ -9,20 +9,41 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, ValidationError, field
 
 from sayso.ledger.identity import Id
 
-Text: TypeAlias = Annotated[str, Meta(pattern=r"^[^\x00\ud800-\udfff]{1,2000}\Z")]
-Name: TypeAlias = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]{1,200}\Z")]
-Key: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z")]
-Territory: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?\Z")]
-Digest: TypeAlias = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
+_TEXT = r"^[^\x00\ud800-\udfff]{1,2000}\Z"
+_NAME = r"^[^\x00-\x1f\x7f\ud800-\udfff]{1,200}\Z"
+_KEY = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z"
+_TERRITORY = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?\Z"
+_DIGEST = r"^sha256:[0-9a-f]{64}\Z"
+_WORDS = {
+    _TEXT: "1 to 2,000 characters, without a NUL",
+    _NAME: "1 to 200 characters, none of them a control character",
+    _KEY: "1 to 64 letters, digits, `.`, `_`, `:` and `-`, the first a letter or digit",
+    _TERRITORY: "a territory such as `DE` or `US-CA`, not a group such as `EEA`: an event lists the territories themselves",
+    _DIGEST: "`sha256:` and 64 hexadecimal digits",
+}
+
+Text: TypeAlias = Annotated[str, Meta(pattern=_TEXT)]
+Name: TypeAlias = Annotated[str, Meta(pattern=_NAME)]
+Key: TypeAlias = Annotated[str, Meta(pattern=_KEY)]
+Territory: TypeAlias = Annotated[str, Meta(pattern=_TERRITORY)]
+Digest: TypeAlias = Annotated[str, Meta(pattern=_DIGEST)]
 Year: TypeAlias = Annotated[int, Meta(ge=1800, le=9999)]
 Names: TypeAlias = Annotated[tuple[Name, ...], Meta(min_length=1)]
 Territories: TypeAlias = Annotated[tuple[Territory, ...], Meta(min_length=1)]
 Attributes: TypeAlias = dict[Key, Name]
 Decision: TypeAlias = Literal["grant", "refusal", "withdrawal", "objection"]
+
+
+def in_words(error: ValidationError) -> str:
+    """What msgspec says of a document, with words in the place of patterns; it shows nothing of what was given."""
+    text = str(error)
+    for pattern, words in _WORDS.items():
+        text = text.replace(f"`str` matching regex {pattern!r}", words)
+    return text[:1].lower() + text[1:]
 
 
 class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):

@@ -15,7 +15,7 @@ from ruamel.yaml.events import MappingEndEvent, MappingStartEvent, SequenceEndEv
 from ruamel.yaml.reader import ReaderError
 
 from sayso.errors import EventError, Problem
-from sayso.ledger.events import Key, Name, Scope, Text
+from sayso.ledger.events import Key, Name, Scope, Text, in_words
 
 MOST_BYTES = 1 << 20
 MOST_DEPTH = 16
@@ -132,7 +132,7 @@ def read_map(path: Path) -> TableMap:
     try:
         found = msgspec.convert(_plain(document), TableMap)
     except msgspec.ValidationError as error:
-        raise EventError(_problem(path, document, str(error))) from error
+        raise EventError(_problem(path, document, in_words(error))) from error
     if not found.members and not found.toggles:
         raise EventError(Problem("expected `members`, `toggles` or both", file=str(path)))
     for when in _whens(found):
@@ -201,7 +201,7 @@ def _problem(path: Path, document: Any, text: str) -> Problem:
             line, value = value.lc.item(int(index))[0] + 1, value[int(index)]
         elif name in value:
             line, value = value.lc.key(name)[0] + 1, value[name]
-    return Problem(message[:1].lower() + message[1:], file=str(path), line=line)
+    return Problem(message, file=str(path), line=line)
 
 
 def _whens(found: TableMap) -> list[When]:
