@@ -35,7 +35,7 @@ def test_the_examples_of_the_guide_run(tmp_path: Path, monkeypatch: pytest.Monke
     names: dict[str, Any] = {"print": printed.append}
     for block in blocks(GUIDE, "python"):
         exec(block, names)
-    assert printed == [1, 1]
+    assert printed == [1, 37, 1]
     store: Store = names["store"]
     assert store.head().size == 6
     store.close()

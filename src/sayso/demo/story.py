@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import plotext
+import pyarrow.compute as pc
+from pyarrow.dataset import dataset
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sayso import instant
@@ -81,10 +84,16 @@ def tell(
     Raises UsageError for a folder that something else made, and whatever opening, importing and gating raise.
     """
     began = clock()
+    size = size or Size()
+    for name, given, least in (
+        ("members", size.members, 500), ("records", size.records, 5_000), ("files", size.files, 1), ("seed", size.seed, 0),
+    ):  # fmt: skip
+        if given < least:
+            raise UsageError(f"expected at least {least:,} as `{name}`, or there is nothing to tell, got `{given}`")
     _clear(folder)
     with init_ledger(folder / "sayso.ledger") as ledger:
         stage = _Stage(folder, ledger, console)
-        _make(stage, size or Size())
+        _make(stage, size)
         console.print(f"[dim]made in {clock() - began:.0f} s[/dim]\n")
         _six_dates(stage)
         member = _two_say_no(stage)
@@ -93,11 +102,14 @@ def tell(
 
 
 def _clear(folder: Path) -> None:
-    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
-        raise UsageError(f"`{folder}` holds something else than a demo; name another folder")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    (folder / MARK).touch()
+    try:
+        if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
+            raise UsageError(f"`{folder}` holds something else than a demo; name another folder")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        (folder / MARK).touch()
+    except OSError as error:
+        raise UsageError(f"`{folder}` cannot be made a folder: {error.strerror}; name another") from error
 
 
 def _make(stage: _Stage, size: Size) -> None:
@@ -130,6 +142,7 @@ def _six_dates(stage: _Stage) -> None:
         console.print(f"  {day}  {_percent(_by_territory(gated.counts)['all']):>4}  {what}")
     console.print()
     console.print(_territories([day for day, _ in saga.DATES], found))
+    console.print("[dim]-: before there is a policy nothing is permitted, and no territory is asked for.[/dim]\n")
     console.print(_reasons([day for day, _ in saga.DATES], found))
     chart = _chart([day for day, _ in saga.DATES], [_by_territory(counts) for counts in found])
     console.print(chart, markup=False, highlight=False)
@@ -209,54 +222,72 @@ def _two_say_no(stage: _Stage) -> int:
     )  # fmt: skip
     console.print(f"  An operator suspends {STOPPED}.")
     after = stage.gate(into="release-2")
-    table = Table(title="Permitted", title_justify="left", title_style="bold")
-    for heading in ("", "before", "after"):
-        table.add_column(heading, justify="right" if heading else "left")
-    was, now = _by_territory(before.counts), _by_territory(after.counts)
     left = _of(stage.folder / "release-2" / "permitted", member)
-    table.add_row(f"member {member}", f"{count:,}", f"{left:,}")
-    for name in (STOPPED, HOME, "US", "all"):
-        table.add_row(name, f"{was[name][0]:,}", f"{now[name][0]:,}")
-    console.print(table)
+    was, now = _by_territory(before.counts), _by_territory(after.counts)
+    rows = [(f"member {member}", count, left)]
+    rows += [(name, was[name][0], now[name][0]) for name in (STOPPED, HOME, "US", "all")]
+    console.print(_compared("Permitted", rows))
+    console.print(
+        f"[dim]What people in {STOPPED} wrote while they were elsewhere is stopped too: hence fewer in the US.[/dim]\n"
+    )
+    console.print(_compared("By ground or reason", list(_by_outcome(before.counts, after.counts))))
+    console.print(
+        "[dim]Each denied record is counted once, under the first reason of the order in spec/semantics.md, section 6:\n"
+        "`suspended` comes before the others. So a count falls where records have changed their reason; none of them is\n"
+        "permitted for it.[/dim]\n"
+    )
     why = stage.ledger.decide(member, "posts", RECORD_OF, purpose=saga.PURPOSE, recipient=saga.RECIPIENT)
-    more = after.counts["by_reason"].get("suspended", 0) - before.counts["by_reason"].get("suspended", 0)
-    console.print(f"  A post of member {member} is now `{why.reason}`; {more:,} records are `suspended`.\n")
+    console.print(f"  A post of member {member} is now denied: `{why.reason}`.\n")
     return member
 
 
+def _by_outcome(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, int, int]]:
+    """Each ground and reason, with how many records had it before and after."""
+    for kind in ("by_ground", "by_reason"):
+        for word in dict.fromkeys([*before[kind], *after[kind]]):
+            yield word, before[kind].get(word, 0), after[kind].get(word, 0)
+
+
+def _compared(title: str, rows: Sequence[tuple[str, int, int]]) -> Table:
+    """Counts before and after, and by how many they rose or fell."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for heading in ("", "before", "after", "change"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, was, now in rows:
+        table.add_row(name, f"{was:,}", f"{now:,}", f"{now - was:+,}" if now != was else "=")
+    return table
+
+
 def _busiest(permitted: Path) -> tuple[int, int]:
-    """The member with most permitted records at `HOME`, and how many there are of them anywhere."""
-    with duckdb.connect() as connection:
-        row = connection.execute(
-            "SELECT author FROM read_parquet(?) WHERE territory = ? GROUP BY author ORDER BY count(*) DESC, author LIMIT 1",
-            [str(permitted / "**" / "*.parquet"), HOME],
-        ).fetchone()
-    assert row is not None
-    return int(row[0]), _of(permitted, int(row[0]))
+    """The member with most permitted records at `HOME`, or else anywhere, and how many there are of them anywhere."""
+    rows = dataset(permitted, format="parquet").to_table(["author", "territory"])
+    at_home = rows.filter(pc.equal(rows["territory"], HOME))
+    counts = (at_home if len(at_home) else rows).group_by("author").aggregate([([], "count_all")])
+    first = counts.sort_by([("count_all", "descending"), ("author", "ascending")]).slice(0, 1)
+    member: int = first["author"][0].as_py()
+    return member, _of(permitted, member)
 
 
 def _of(permitted: Path, member: int) -> int:
     """How many permitted records a member wrote."""
-    with duckdb.connect() as connection:
-        row = connection.execute(
-            "SELECT count(*) FROM read_parquet(?) WHERE author = ?", [str(permitted / "**" / "*.parquet"), member]
-        ).fetchone()
-    assert row is not None
-    return int(row[0])
+    count: int = dataset(permitted, format="parquet").count_rows(filter=pc.field("author") == member)
+    return count
 
 
 def _next(console: Console, folder: Path, member: int) -> None:
     at = instant.format(saga.WINDOW.until)
-    ledger = f"sayso --ledger {folder}/sayso.ledger"
+    here = shlex.quote(str(folder))
+    ledger = f"sayso --ledger {here}/sayso.ledger"
     use = f"--purpose {saga.PURPOSE} --recipient {saga.RECIPIENT}"
     record = json.dumps({"subject": member, "category": "posts", "collected_at": RECORD_OF})
-    console.print(f"[bold]Everything is in {folder}.[/bold] What to try next:")
+    console.print(f"[bold]Everything is in {escape(str(folder))}.[/bold] What to try next:")
     for command in (
-        f"sayso verify {folder}/release-2",
-        f"sayso policy show {folder}/policy.yaml --at {at} {use}",
-        f"{ledger} ledger show",
+        f"sayso verify {here}/release-2",
+        f"sayso policy show {here}/policy.yaml --at {at} {use}",
+        f"sayso policy show {here}/policy.yaml --at {at} {use} --format html > {here}/policy.html",
+        f"{ledger} ledger show --kind suspension.opened",
         f"{ledger} explain {use} '{record}'",
         f"{ledger} lift operator-stop --evidence answer='a letter of today'",
-        f"{ledger} gate {folder}/corpus --columns {folder}/corpus.yaml {use} --into {folder}/release-3",
+        f"{ledger} gate {here}/corpus --columns {here}/corpus.yaml {use} --into {here}/release-3",
     ):
         console.print(f"  {command}", soft_wrap=True, markup=False, highlight=False)
