@@ -160,7 +160,9 @@ def test_people_are_the_same_however_their_history_is_cut(
 ) -> None:
     rows: list[tuple[int, ...]] = []
     for subject, length in enumerate(lengths):
-        rows += [(subject, START + number, len(rows) + number, symbols[len(rows)], 0, False) for number in range(length)]
+        rows += [
+            (subject, START + number, len(rows) + number, symbols[len(rows)], 0, False) for number in range(length)
+        ]
 
     def told(*cut: int) -> list[tuple[int, list[int], list[int]]]:
         return [
@@ -176,8 +178,9 @@ def test_people_are_the_same_however_their_history_is_cut(
 
 def keyed(said: list[tuple[int, int]]) -> list[int]:
     """The key of the only segment of each person who said something."""
-    (run,) = people(batches([(subject, START, subject, symbol, 0, False) for subject, symbol in said]))
-    return Keys(Relevance(NOBODYS.context, NOBODYS.known, NOBODYS.use), SYMBOLS).of(run).key.tolist()
+    keys = Keys(Relevance(NOBODYS.context, NOBODYS.known, NOBODYS.use), SYMBOLS)
+    rows: list[tuple[int, ...]] = [(subject, START, subject, symbol, 0, False) for subject, symbol in said]
+    return [key for run in people(batches(rows)) for key in keys.of(run).key.tolist()]
 
 
 def test_people_of_the_same_words_are_alike_and_those_set_apart_are_not() -> None:

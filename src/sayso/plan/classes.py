@@ -7,7 +7,7 @@ A class says what the verdict is for each role, period, category and written ter
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -301,24 +301,25 @@ class _Asked:
 
     def at_home(self) -> list[Least]:
         """By category, the least of what is found of records with no territory written."""
-        return [self._least(self._found(category, None)) for category in self.classes.axes.categories]
+        return [self._least(self._found(self.facts, category, None)) for category in self.classes.axes.categories]
 
     def elsewhere(self) -> list[tuple[Least | None, ...]]:
         """By category, for each place but the first, the least of what is found where the record was written."""
+        homeless = replace(self.facts, who=self.facts.who and replace(self.facts.who, residences=()))
         return [
-            tuple(self._written(category, place) for place in self.classes.axes.places[1:])
+            tuple(self._written(homeless, category, place) for place in self.classes.axes.places[1:])
             for category in self.classes.axes.categories
         ]
 
-    def _written(self, category: str, place: str | None) -> Least | None:
-        found = [finding for finding in self._found(category, place) if finding.situation == WRITTEN]
+    def _written(self, homeless: OnePerson, category: str, place: str | None) -> Least | None:
+        found = [one for one in self._found(homeless, category, place) if one.situation == WRITTEN]
         return self._least(found) if found else None
 
-    def _found(self, category: str, place: str | None) -> Iterable[Finding]:
+    def _found(self, facts: OnePerson, category: str, place: str | None) -> Iterable[Finding]:
         relevance = self.classes.relevance
         role = None if self.counts else self._unasked
         record = Record((Subject(0, role),), category, self.instant, place)
-        return find(relevance.reduced, relevance.use, record, self.facts)
+        return find(relevance.reduced, relevance.use, record, facts)
 
     def _least(self, found: Iterable[Finding]) -> Least:
         least = first(found, counts=self.counts)

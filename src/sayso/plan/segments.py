@@ -30,6 +30,7 @@ from sayso.plan.people import (
     latest,
 )
 from sayso.plan.relevance import Relevance
+from sayso.plan.spoken import Row, Spoken, mattering
 from sayso.plan.symbols import NOTHING, TELLING, TIMELESS, Kind, Symbols
 from sayso.policy.facts import Delivery, Id, SubjectFacts
 from sayso.policy.model import Mode
@@ -38,6 +39,7 @@ Persons = Callable[[Sequence[Id]], Mapping[Id, SubjectFacts]]
 """The facts of some people, for examples of a key to be decided."""
 
 LATE_BITS, TIE_BITS, POSITION_BITS, INSTANT_BITS, SYMBOL_BITS = 1, 1, 11, 14, 24
+SYMBOL_SHIFT = LATE_BITS + TIE_BITS + POSITION_BITS + INSTANT_BITS + MEMBER_BITS
 SAYING = (Kind.VOICE, Kind.SIGNAL_RECORDED, Kind.ERASED)
 
 
@@ -141,6 +143,15 @@ def _start(ends: Ints, person: int) -> int:
     return int(ends[person - 1]) if person else 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Mattering:
+    """Of a sequence of what was said: a number for what matters of it, which rows those are, and which begin a run."""
+
+    number: int
+    matters: Bools
+    begins: Bools
+
+
 @dataclass
 class Keys:
     """Keys by number, in the order in which they are first met.
@@ -154,8 +165,10 @@ class Keys:
     persons: Persons | None = None
     keys: list[Key] = field(default_factory=list)
     _numbers: dict[Key, int] = field(default_factory=dict)
-    _said: dict[Hashable, int] = field(default_factory=dict)
-    _told: dict[Hashable, int] = field(default_factory=dict)
+    _said: dict[bytes, int] = field(default_factory=dict)
+    _spoken: list[_Mattering] = field(default_factory=list)
+    _left: dict[bytes, int] = field(default_factory=dict)
+    _told: dict[bytes, int] = field(default_factory=dict)
     _reached: dict[Hashable, int] = field(default_factory=dict)
     _told_to: list[int] = field(default_factory=list)
     _apart: int = 0
@@ -166,6 +179,7 @@ class Keys:
         self._instants = np.array(relevance.instants, np.int64)
         self._choices = np.array(sorted({at + 1, *(at - expiry + 1 for expiry in expiries)}), np.int64)
         self._positions = np.array(relevance.positions, np.int64)
+        self._editions = np.array([position + 1 for position in relevance.context.editions.positions], np.int64)
         self._border = self.symbols.flag("border")
         self._registers = self.symbols.flag("registers")
         self._alone = self.symbols.flag("alone")
@@ -188,7 +202,9 @@ class Keys:
         some = everyone.only((everyone.at <= at) | np.isin(self.symbols.kind[everyone.symbol], list(TIMELESS)))
         kind = self.symbols.kind[some.symbol]
         telling, said = np.isin(kind, list(TELLING)), np.isin(kind, SAYING)
-        border = self._border[some.symbol] & (some.at <= at)
+        apart = self._set_apart(some, kind)
+        spoken, matters, begins = self._saying(some, said, apart)
+        border = self._border[some.symbol] & (some.at <= at) & begins
         rows, firsts = bordering(some, border)
         whose = np.repeat(np.arange(some.count), np.diff(firsts))
         ends = np.where(np.diff(some.starts) > 0, some.starts[1:] - 1, NO_ROW)[whose]
@@ -196,10 +212,9 @@ class Keys:
         now, then = at_rows(territory, ends, NOTHING), at_rows(territory, rows, NOTHING)
         ages, values = counted(some, (kind == Kind.AGE) & (some.member == 0)), self._valued(some, kind)
         start = at_rows(some.at, rows, 0)
-        apart = self._set_apart(some, kind)
         columns = {
             "apart": apart[whose],
-            "said": self._saying(some, said, apart)[whose],
+            "said": spoken[whose],
             "told": self._telling(some, telling, apart)[whose],
             "born": having(some, kind == Kind.BORN)[whose],
             "age": at_rows(ages, ends, 0),
@@ -213,7 +228,7 @@ class Keys:
             "told_before": at_rows(counted(some, border & telling & self.relevance.after_notice), rows, 0),
         } | self._periods(start, rows, firsts)
         key, fresh = self._number([columns[part.name] for part in fields(Key)])
-        voices, voice_ends = _events(some, np.isin(kind, [Kind.VOICE, Kind.ERASED]))
+        voices, voice_ends = _events(some, np.isin(kind, [Kind.VOICE, Kind.ERASED]) & matters)
         tellings, telling_ends = _events(some, np.isin(kind, [Kind.STATE, Kind.DELIVERED]))
         return Segments(some, firsts, whose, start, key, now, then, fresh, voices, voice_ends, tellings, telling_ends)
 
@@ -242,12 +257,45 @@ class Keys:
             numbers = numbers * (int(values.max(initial=0)) + 2) + held + 1
         return numbers
 
-    def _saying(self, some: People, rows: Bools, apart: Ints) -> Ints:
-        """A number for each sequence of what people said; 0 for nothing, and for those apart."""
-        words = _Words(some, rows & (apart == 0)[some.whose], some.symbol, self._choices, self._positions)
+    def _saying(self, some: People, rows: Bools, apart: Ints) -> tuple[Ints, Bools, Bools]:
+        """A number for what people said, as far as it matters; 0 for nothing, and for those apart. And which rows
+        matter, and may be borders.
+        """
         numbers = np.zeros(some.count, np.int64)
+        matters, begins = np.ones(len(rows), np.bool_), np.ones(len(rows), np.bool_)
+        words = _Words(some, rows & (apart == 0)[some.whose], some.symbol, self._choices, self._editions)
         numbers[words.who] = words.numbered(self._said)
-        return numbers
+        if self.persons is None or not len(words.who):
+            return numbers, matters, begins
+        for body in list(self._said)[len(self._spoken) :]:
+            self._spoken.append(self._mattering(np.frombuffer(body, np.int64)))
+        sizes = np.array([0, *(len(spoken.matters) for spoken in self._spoken)], np.int64)
+        starts = np.cumsum(sizes) - sizes
+        index = np.flatnonzero(words.rows)
+        nth = counted(some, words.rows)[index] - 1 + starts[numbers[some.whose[index]]]
+        matters[index] = np.concatenate([spoken.matters for spoken in self._spoken])[nth]
+        begins[index] = np.concatenate([spoken.begins for spoken in self._spoken])[nth]
+        return np.array([0, *(spoken.number for spoken in self._spoken)], np.int64)[numbers], matters, begins
+
+    def _mattering(self, words: Ints) -> _Mattering:
+        """What matters of a sequence of words."""
+        ties = words >> LATE_BITS & 1
+        groups = np.cumsum(1 - ties)
+        editions = words >> (LATE_BITS + TIE_BITS) & ((1 << POSITION_BITS) - 1)
+        members = words >> (SYMBOL_SHIFT - MEMBER_BITS) & ((1 << MEMBER_BITS) - 1)
+        said = [self.symbols.meanings[symbol].said for symbol in (words >> SYMBOL_SHIFT).tolist()]
+        numbers = (groups.tolist(), members.tolist(), editions.tolist())
+        rows = [
+            Row(group, index, member, edition, one if isinstance(one, Spoken) else None)
+            for index, (group, member, edition, one) in enumerate(zip(*numbers, said, strict=True))
+        ]
+        found = mattering(rows, runs=self.relevance.after_choice)
+        matters, begins = (np.array(one, np.bool_) for one in found)
+        left = words[matters]
+        # Of what is left, a tie is one with what is left before.
+        tied = np.diff(groups[matters], prepend=0) == 0
+        key = (left & ~(1 << LATE_BITS) | tied << LATE_BITS).tobytes()
+        return _Mattering(self._left.setdefault(key, len(self._left) + 1) if len(left) else 0, matters, begins)
 
     def _telling(self, some: People, rows: Bools, apart: Ints) -> Ints:
         """A number for what reached people; 0 where it is not asked."""
@@ -329,7 +377,7 @@ class _Words:
     def who(self) -> Ints:
         return np.flatnonzero(having(self.some, self.rows))
 
-    def numbered(self, known: dict[Hashable, int]) -> Ints:
+    def numbered(self, known: dict[bytes, int]) -> Ints:
         """For each of `who` the number of their words, counted from 1 in the order in which they are first met."""
         some = self.some.only(self.rows)
         starts = np.unique(some.starts)

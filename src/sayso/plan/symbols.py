@@ -19,6 +19,7 @@ import pyarrow as pa
 from sayso import instant
 from sayso.consent.fold import GRANT, written
 from sayso.plan.relevance import Relevance
+from sayso.plan.spoken import Spoken
 from sayso.policy.terms import Scope
 from sayso.territory import canonical, is_known
 
@@ -220,11 +221,11 @@ class _Said:
         """What a choice says."""
         cells = tuple(scope.categories if self._relevance.touches(scope) else None for scope in reach)
         if payload["decision"] != GRANT:
-            return Meaning(Kind.VOICE, (cells,))
+            return Meaning(Kind.VOICE, Spoken(cells, refusal=True))
         notice = tuple(payload.get("notice") or ())
         under = notice if notice in self._relevance.notices else None
         by = payload.get("by", "holder")
-        return Meaning(Kind.VOICE, (cells, under, by), border=self._relevance.after_choice)
+        return Meaning(Kind.VOICE, Spoken(cells, False, under, by), border=self._relevance.after_choice)
 
     def birth(self, payload: Mapping[str, Any]) -> Iterator[tuple[Meaning, int | None]]:
         """What a birth year says: that it is known, and when each age that is asked for comes."""
