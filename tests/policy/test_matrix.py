@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from sayso import instant
 from sayso.errors import PolicyError
 from sayso.policy import load
-from sayso.policy.matrix import Cell, Matrix, Row, matrix, territories
+from sayso.policy.matrix import MODES, Cell, Matrix, Row, matrix, territories
 from sayso.policy.model import Policy
 from sayso.policy.terms import Term, Vocabulary
 from tests.strategies import START, policies
@@ -139,13 +140,49 @@ class Page(HTMLParser):
 def test_the_page_can_be_read_without_sight_styles_or_network() -> None:
     page = Page(at().to_html())
     assert ("html", {"lang": "en"}) in page.tags
-    assert [scope["scope"] for tag, scope in page.tags if tag == "th"].count("col") == len(at().categories) + 1
-    assert [scope["scope"] for tag, scope in page.tags if tag == "th"].count("row") == len(at().rows)
+    scopes = [given["scope"] for tag, given in page.tags if tag == "th"]
+    lists = {"legend": (2, len(MODES)), "asked": (5, len(at().numbered)), "territories": (2, len(at().rows))}
+    assert scopes.count("col") == len(at().categories) + 1 + sum(columns for columns, _ in lists.values())
+    assert scopes.count("row") == len(at().rows) + sum(rows for _, rows in lists.values())
     assert "caption" in [tag for tag, _ in page.tags]
     assert not {"script", "img", "link", "iframe"} & {tag for tag, _ in page.tags}
-    assert not any(name in ("src", "href") or name.startswith("on") for _, given in page.tags for name in given)
+    assert not any(name == "src" or name.startswith("on") for _, given in page.tags for name in given)
+    places = {f"#{given['id']}" for _, given in page.tags if "id" in given}
+    assert {given["href"] for _, given in page.tags if "href" in given} <= places
     assert "What members post <b>publicly</b>" in page.text
     assert "b" not in [tag for tag, _ in page.tags]
+
+
+def test_the_page_says_what_it_is_of() -> None:
+    page = Page(at(withdrawn=("first",)).to_html())
+    for said in (POLICY.digest, "generative-ai, by platform", "2025-06-01T00:00:00Z", "second", *MODES, "first"):
+        assert said in page.text
+    assert at(withdrawn=("first", "of another edition")).withdrawn == ("first",)
+    for cell, number in at().numbered.items():
+        assert all(ask in page.text for ask in cell.asks)
+        assert ("tr", {"id": f"asked-{number}"}) in page.tags
+    none = Page(at(instant.parse("2020-01-01T00:00:00Z")).to_html())
+    assert "none: nothing is permitted" in none.text
+    assert "no rule speaks of this use" in none.text
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.2)."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_every_mode_can_be_read_by_its_contrast() -> None:
+    """At least 7 to 1 (WCAG 2.2, 1.4.6), and no mode is told apart by its colour alone."""
+    page = at().to_html()
+    for mode in MODES:
+        found = re.search(rf"^\.{mode} {{ background: (#\w+); color: (#\w+);", page, re.MULTILINE)
+        assert found, mode
+        light, dark = (
+            luminance(one if len(one) == 7 else "#" + "".join(2 * part for part in one[1:])) for one in found.groups()
+        )
+        assert (light + 0.05) / (dark + 0.05) >= 7, mode
 
 
 HOSTILE = st.text(st.sampled_from("<>&\"'/=- \nascriptonblurimgsvg{}%"), min_size=1, max_size=30)

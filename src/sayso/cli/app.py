@@ -24,6 +24,9 @@ from sayso.cli.policy import policies
 from sayso.cli.stories import demo
 from sayso.errors import SaysoError, UsageError
 
+LEDGER = Path("sayso.ledger")
+"""Where the ledger is if nobody says it."""
+
 app = App(
     name="sayso",
     help="""Decides which records may be used to train AI, from a policy as code, a ledger of choices and a corpus.
@@ -56,7 +59,7 @@ app.register_install_completion_command(add_to_startup=False)
 @app.meta.default
 def launch(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-    ledger: Annotated[Path, Parameter(env_var="SAYSO_LEDGER")] = Path("sayso.ledger"),
+    ledger: Annotated[Path, Parameter(env_var="SAYSO_LEDGER")] = LEDGER,
     json: bool = False,
 ) -> int:
     """Parses the global options, then runs the command.
@@ -68,7 +71,7 @@ def launch(
     json
         Answer in JSON on stdout, and tell errors in JSON on stderr.
     """
-    context = _context(ledger, json=json)
+    context = _context(ledger, json=json, named=ledger is not LEDGER)
     try:
         command, bound, ignored = app.parse_args(_with_stdin(tokens), exit_on_error=False, print_error=False)
         extra: dict[str, Any] = {"context": context} if "context" in ignored else {}
@@ -126,8 +129,8 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-def _context(ledger: Path, *, json: bool) -> Context:
+def _context(ledger: Path, *, json: bool, named: bool = False) -> Context:
     def console(file: Any) -> Console:
         return _Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
-    return Context(ledger, json, console(sys.stdout), console(sys.stderr), sys.stdin)
+    return Context(ledger, json, console(sys.stdout), console(sys.stderr), sys.stdin, named)

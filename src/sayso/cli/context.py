@@ -44,6 +44,8 @@ class Context:
     out: Console
     err: Console
     stdin: IO[str]
+    named: bool = False
+    """Whether the ledger was named, by `--ledger` or the environment, and is not merely the one that there may be."""
 
     def ledger(self) -> Ledger:
         """The ledger that `--ledger` names, opened; use it in a `with` block."""

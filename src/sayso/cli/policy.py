@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ from cyclopts import App, Parameter
 from rich.table import Table
 from rich.text import Text
 
+from sayso import instant
 from sayso.cli import exits
 from sayso.cli.context import Context, Run, problem_json
 from sayso.cli.ledger import recorded_json
@@ -26,7 +28,10 @@ _STYLE = {
     "opt-in": "yellow",
     "opt-out": "cyan",
     "always": "green",
+    "varies": "blue",
 }
+_TERRITORIES_WIDTH = 18
+_CATEGORY_WIDTH = 18
 
 
 @policies.command
@@ -147,7 +152,6 @@ def diff(
     fail_on_loosened
         Exit with 1 if anything is loosened or changed: for continuous integration.
     """
-    from sayso import instant
     from sayso.api import load_policy
     from sayso.policy.diff import CHANGED, LOOSENED
     from sayso.policy.diff import diff as differences
@@ -189,7 +193,8 @@ def show(
 ) -> None:
     """Show what each territory and category meets: mode, notice, and what else is asked.
 
-    For example:
+    Categories that meet the same everywhere share a column; what a cell asks stands under its number. A version that
+    was withdrawn in the ledger is left out; beside a file, the ledger is asked only if it is named. For example:
 
     ```
     sayso policy show policy.yaml --purpose generative-ai --recipient platform
@@ -209,16 +214,18 @@ def show(
     form
         A table for a terminal, JSON, or an HTML page of its own.
     """
-    from sayso import instant, wiring
+    from sayso import wiring
     from sayso.policy.matrix import matrix
 
-    found = matrix(_policy(file, context), instant.parse(at) if at else wiring.present(), purpose, recipient)
+    when = instant.parse(at) if at else wiring.present()
+    policy, withdrawn = _policy(file, context)
+    found = matrix(policy, when, purpose, recipient, withdrawn)
     if context.json or form == "json":
         context.emit(found.to_json())
     elif form == "html":
-        context.out.file.write(found.to_html())
+        context.write(found.to_html(), escaped="xmlcharrefreplace")
     else:
-        context.out.print(_matrix(found))
+        _print_matrix(found, context)
 
 
 @policies.command
@@ -233,33 +240,56 @@ def schema(*, context: Run) -> None:
     """
     from sayso.policy import schema as made
 
-    context.out.file.write(json.dumps(made(), indent=None if context.json else 2) + "\n")
+    context.write(json.dumps(made(), indent=None if context.json else 2) + "\n")
 
 
-def _policy(file: Path | None, context: Context) -> Policy:
+def _policy(file: Path | None, context: Context) -> tuple[Policy, frozenset[str]]:
+    """The policy asked about, and its versions that were withdrawn, where a ledger says it."""
     from sayso.api import load_policy
+    from sayso.ledger.events import VersionWithdrawn
 
-    if file is not None:
-        return load_policy(file)
+    if file is not None and not context.named:
+        return load_policy(file), frozenset()
+    policy = None if file is None else load_policy(file)
     with context.ledger() as ledger:
-        if ledger.policy is None:
-            raise UsageError("no policy is published in this ledger; name a file, or publish one")
-        return ledger.policy
+        policy = policy or ledger.policy
+        read = [one.event for one in ledger.parts.journal.globals()]
+    if policy is None:
+        raise UsageError("no policy is published in this ledger; name a file, or publish one")
+    return policy, frozenset(event.version for event in read if isinstance(event, VersionWithdrawn))
 
 
-def _matrix(found: Matrix) -> Table:
+def _print_matrix(found: Matrix, context: Context) -> None:
+    """The matrix as tables that fit the terminal, then what their numbers stand for."""
+    numbered = found.numbered
+    alike: dict[tuple[Cell, ...], list[str]] = {}
+    for place, category in enumerate(found.categories):
+        alike.setdefault(tuple(row.cells[place] for row in found.rows), []).append(category)
+    columns = list(alike.items())
+    at_once = max(1, (context.out.width - _TERRITORIES_WIDTH) // _CATEGORY_WIDTH)
     title = f"{found.platform}, version {found.version or 'none in force'}: {found.purpose} by {found.recipient}"
-    table = Table("territories", *found.categories, title=title, title_justify="left", show_lines=True)
-    for row in found.rows:
-        table.add_row(row.name, *(_cell(cell) for cell in row.cells))
-    return table
+    context.out.print(Text(title, style="bold"))
+    context.out.print(Text(f"at {instant.format(found.at)}, policy {found.digest}", style="dim"))
+    if found.withdrawn:
+        context.out.print(Text(f"withdrawn: {', '.join(found.withdrawn)}", style="dim"))
+    for first in range(0, len(columns), at_once):
+        some = columns[first : first + at_once]
+        table = Table("territories", *("\n".join(names) for _, names in some), show_lines=True)
+        for place, row in enumerate(found.rows):
+            table.add_row(row.name, *(_cell(cells[place], numbered) for cells, _ in some))
+        context.out.print(table)
+    for cell, number in numbered.items():
+        said = ", ".join((*(f"notice {one}" for one in cell.notices), *cell.asks)) or "nothing more is asked"
+        context.out.print(
+            Text.assemble(
+                f"{number:>3}  ", (cell.mode, _STYLE[cell.mode]), f": {said}", (f" ({', '.join(cell.rules)})", "dim")
+            )
+        )
 
 
-def _cell(cell: Cell) -> Text:
-    text = Text(cell.mode, style=_STYLE.get(cell.mode, ""))
-    for line in (*cell.notices, *cell.asks):
-        text.append(f"\n{line}", style="dim")
-    return text
+def _cell(cell: Cell, numbered: Mapping[Cell, int]) -> Text:
+    number = f" {numbered[cell]}" if cell in numbered else ""
+    return Text.assemble((cell.mode, _STYLE[cell.mode]), (number, "dim"))
 
 
 def _places(codes: tuple[str, ...]) -> str:

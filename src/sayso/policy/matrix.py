@@ -20,6 +20,17 @@ VARIES = "varies"
 MOST_CODES = 8
 STRICTNESS = (Mode.NEVER, Mode.DISPUTED, Mode.OPT_IN, Mode.OPT_OUT, Mode.ALWAYS)
 
+MODES = {
+    Mode.ALWAYS.value: "used without asking, unless the person refused",
+    Mode.OPT_OUT.value: "used once people were told, unless the person refused",
+    Mode.OPT_IN.value: "used only where the person said yes",
+    VARIES: "there are rules for some people or some data only; what each of them says stands under the number",
+    Mode.DISPUTED.value: "not used: the sources contradict each other, or are silent",
+    Mode.NEVER.value: "not used",
+    NO_RULE: "not used: no rule speaks of it, and silence is never permission",
+}
+"""Every mode that a cell may have, with what it says, from the laxest to the strictest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -57,6 +68,19 @@ class Matrix:
     rows: tuple[Row, ...]
     titles: Mapping[str, str] = field(default_factory=dict)
     """What people call the categories, where the policy says it."""
+    digest: str | None = None
+    """The policy's."""
+    announced: int | None = None
+    effective: int | None = None
+    """Of the version in force, in microseconds."""
+    withdrawn: tuple[str, ...] = ()
+    """The versions of the policy that were withdrawn before they took effect, and so are never in force."""
+
+    @property
+    def numbered(self) -> dict[Cell, int]:
+        """Every cell that says more than its mode, with a number by which it is looked up, in order of appearance."""
+        said = dict.fromkeys(cell for row in self.rows for cell in row.cells if cell.rules)
+        return {cell: number for number, cell in enumerate(said, 1)}
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form."""
@@ -66,6 +90,10 @@ class Matrix:
             "purpose": self.purpose,
             "recipient": self.recipient,
             "at": instant.format(self.at),
+            "digest": self.digest,
+            "announced": _written(self.announced),
+            "effective": _written(self.effective),
+            "withdrawn": list(self.withdrawn),
             "categories": list(self.categories),
             "titles": dict(self.titles),
             "rows": [
@@ -86,7 +114,14 @@ class Matrix:
 
     def to_html(self) -> str:
         """A page of its own, all of it escaped, readable without styles or scripts."""
-        return _page().render(matrix=self, at=instant.format(self.at))
+        return _page().render(
+            matrix=self, numbered=self.numbered, modes=MODES, at=instant.format(self.at),
+            announced=_written(self.announced), effective=_written(self.effective),
+        )  # fmt: skip
+
+
+def _written(at: int | None) -> str | None:
+    return None if at is None else instant.format(at)
 
 
 @cache
@@ -139,7 +174,12 @@ def matrix(policy: Policy, at: int, purpose: str, recipient: str, withdrawn: Col
     ordered = tuple(sorted(rows, key=lambda row: (len(row.territories), row.name)))
     terms = policy.categories.terms
     titles = {name: title for name in categories if (title := terms[name].title) is not None}
-    return Matrix(policy.platform, version.id if version else None, purpose, recipient, at, categories, ordered, titles)
+    theirs = {one.id for one in policy.versions}
+    return Matrix(
+        policy.platform, version.id if version else None, purpose, recipient, at, categories, ordered, titles,
+        policy.digest, version.announced if version else None, version.effective if version else None,
+        tuple(sorted(theirs.intersection(withdrawn))),
+    )  # fmt: skip
 
 
 def _cell(policy: Policy, rules: list[Rule], purpose: str, category: str, recipient: str) -> Cell:
