@@ -123,7 +123,7 @@ def group(ledger: str) -> dict[str, Any]:
 
         connection = duckdb.connect(config={"memory_limit": "1200MiB"})
         connection.register("facts", pa.RecordBatchReader.from_batches(schema, batches()))
-        found = connection.sql("SELECT id, count(*), list(code), list(\"at\"), list(position) FROM facts GROUP BY id")
+        found = connection.sql('SELECT id, count(*), list(code), list("at"), list(position) FROM facts GROUP BY id')
         people = sum(batch.num_rows for batch in found.to_arrow_reader(100_000))
         return clock.read() | {"subjects": people}
 
