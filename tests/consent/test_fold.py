@@ -99,13 +99,13 @@ def test_a_choice_keeps_its_notice_and_who_made_it() -> None:
     assert (second.refusal, second.notice, second.by, second.scope) == (True, None, By.HOLDER, EVERYTHING)
 
 
-def test_a_signal_is_first_recorded_once_on_each_channel() -> None:
+def test_a_signal_is_one_on_each_channel_from_the_earliest_instant_as_first_recorded() -> None:
     seen = {"kind": "signal.seen", "signal": "gpc"}
     signals = folded(
         at(1, seen, 9, recorded=9, other="phone"), at(4, seen, 4, recorded=4, other="phone"), at(2, seen, 6, recorded=6, other="tv")
     ).voice.signals  # fmt: skip
     assert [(one.position, one.at, one.first_recorded) for one in signals] == [
-        (9, day(1), day(4)), (6, day(2), day(6)), (4, day(4), day(4)),
+        (4, day(1), day(4)), (6, day(2), day(6)),
     ]  # fmt: skip
     assert folded(at(1, {"kind": "signal.seen", "signal": "dnt"}, 1)).voice.signals == ()
 

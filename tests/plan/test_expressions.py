@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import ibis
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from sayso.errors import EngineError
 from sayso.plan import accounts
 from sayso.plan.classes import OnePerson
 from sayso.plan.gate import Shape, verdicts
-from sayso.plan.people import MEMBER_BITS, people
+from sayso.plan.people import MEMBER_BITS, first_rows_alike, people
 from sayso.plan.relevance import NO_VERSION, Relevance
 from sayso.plan.segments import Keys
 from sayso.plan.symbols import Kind, Meaning, Symbols
@@ -174,6 +175,14 @@ def test_people_are_the_same_however_their_history_is_cut(
 
     assert told(*sizes) == told()
     assert [subject for subject, _, _ in told(*sizes)] == list(range(len(lengths)))
+
+
+def test_rows_are_alike_in_every_column_however_large_its_numbers() -> None:
+    wide = np.array([1 << 40, 7, 1 << 40, 7, 1 << 40], np.int64)
+    other = np.array([5, 1 << 41, 5, 1 << 41, 6], np.int64)
+    firsts, place = first_rows_alike([wide, other, np.zeros(5, np.int64)])
+    assert firsts.tolist() == [0, 1, 4]
+    assert place.tolist() == [0, 1, 0, 1, 2]
 
 
 def keyed(said: list[tuple[int, int]]) -> list[int]:

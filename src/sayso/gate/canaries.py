@@ -5,16 +5,16 @@ They go through the same query as the corpus, and reach no output.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.types as kinds
 
-from sayso.errors import CorpusError
+from sayso.errors import CorpusError, EngineError
 from sayso.gate.columns import Columns
 from sayso.gate.inputs import Input
 from sayso.gate.looks import Look
@@ -23,73 +23,97 @@ from sayso.instant import DAY
 if TYPE_CHECKING:
     from sayso.gate.run import Job
 
+Changes: TypeAlias = dict[str, pa.Scalar]
+"""What is written over the columns of a record to make a canary of it."""
+
 
 def plant(files: Sequence[Input], job: Job, look: Look, directory: Path) -> Input:
     """A file of planted records with the corpus's columns: nobody's, a stranger's, of no category, and of the future.
 
-    Raises CorpusError if there is no record to make them from.
+    Raises CorpusError if there is no record to make them from, EngineError if they cannot be written.
     """
-    example = _example(files)
-    columns = job.columns
-    kinds_of_wrong = [_unread, _stranger, _uncategorised, _future]
-    rows = []
+    first = _first(files)
+    kinds_of_wrong: list[Callable[[Columns, Look, pa.Table], Changes | None]] = [
+        _unread, _stranger, _uncategorised, _future,
+    ]  # fmt: skip
+    planted = []
     for number in range(job.canaries):
-        planted = dict(example)
-        wrong = kinds_of_wrong[number % len(kinds_of_wrong)]
-        if not wrong(planted, columns, look, files[0].schema):
-            _unread(planted, columns, look, files[0].schema)
-        rows.append(planted)
-    directory.mkdir(parents=True, exist_ok=True)
+        changes = kinds_of_wrong[number % len(kinds_of_wrong)](job.columns, look, first)
+        planted.append(_changed(first, changes or _unread(job.columns, look, first)))
     path = directory / "canaries.parquet"
-    pq.write_table(pa.Table.from_pylist(rows, schema=files[0].schema), path)
-    return Input(path, "canaries", "parquet", path, len(rows), files[0].schema)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.concat_tables(planted), path)
+    except OSError as error:
+        raise EngineError(f"could not write the canaries: {error.strerror or type(error).__name__}") from error
+    return Input(path, "canaries", "parquet", path, job.canaries, files[0].schema)
 
 
-def _example(files: Sequence[Input]) -> dict[str, Any]:
+def _first(files: Sequence[Input]) -> pa.Table:
+    """The first record of the corpus, of columns that may be null."""
     for file in files:
         if file.rows:
-            first = next(pq.ParquetFile(file.path).iter_batches(batch_size=1))
-            row: dict[str, Any] = first.to_pylist()[0]
-            return row
+            try:
+                found = next(pq.ParquetFile(file.path).iter_batches(batch_size=1))
+            except (pa.ArrowException, OSError) as error:
+                raise CorpusError(f"expected a file that can be read ({type(error).__name__}), got `{file.name}`") from error
+            fields = [field.with_nullable(True) for field in files[0].schema]
+            table = pa.Table.from_batches([found]).select([field.name for field in fields])
+            return pa.table(table.columns, schema=pa.schema(fields))
     raise CorpusError("canaries are made from the first record of a corpus, and this one is empty")
 
 
-def _unread(row: dict[str, Any], columns: Columns, _look: Look, _schema: pa.Schema) -> bool:
+def _changed(record: pa.Table, changes: Changes) -> pa.Table:
+    for name, value in changes.items():
+        place = record.schema.get_field_index(name)
+        record = record.set_column(place, record.schema.field(place), pa.repeat(value, 1))
+    return record
+
+
+def _null(record: pa.Table, column: str) -> pa.Scalar:
+    return pa.scalar(None, record.schema.field(column).type)
+
+
+def _unread(columns: Columns, _look: Look, record: pa.Table) -> Changes:
     """A record without the instant at which it was collected."""
-    row[columns.collected_at] = None
-    return True
+    return {columns.collected_at: _null(record, columns.collected_at)}
 
 
-def _stranger(row: dict[str, Any], columns: Columns, look: Look, schema: pa.Schema) -> bool:
-    """A record of a person whom the ledger does not know."""
-    column = columns.subjects[0].column
-    kind = schema.field(column).type
+def _stranger(columns: Columns, look: Look, record: pa.Table) -> Changes | None:
+    """A record of a person whom the ledger does not know, and of no other: others may count where this one does not."""
     known = look.pinned.snapshot.standing.column("subject")
-    if kinds.is_integer(kind):
-        greatest = pc.max(known).as_py() if len(known) else 0
-        if greatest is None or greatest >= 2**31 - 2:
-            return False
-        row[column] = greatest + 1
-        return True
-    return False
+    changes: Changes = {}
+    for subject in columns.subjects:
+        kind = record.schema.field(subject.column).type
+        if kinds.is_integer(kind) and kinds.is_integer(known.type):
+            greatest = (pc.max(known).as_py() or 0) if len(known) else 0
+            bits = kind.bit_width - kinds.is_signed_integer(kind)
+            if not 0 <= greatest < 2 ** min(bits, 63) - 1:
+                return None
+            changes[subject.column] = pa.scalar(greatest + 1, kind)
+        elif kinds.is_string(kind) or kinds.is_large_string(kind):
+            name = "nobody"
+            while pc.any(pc.equal(known.cast(pa.string()), name)).as_py():
+                name += "-"
+            changes[subject.column] = pa.scalar(name, kind)
+        else:
+            return None
+    return changes
 
 
-def _uncategorised(row: dict[str, Any], columns: Columns, _look: Look, _schema: pa.Schema) -> bool:
+def _uncategorised(columns: Columns, _look: Look, record: pa.Table) -> Changes | None:
     """A record of no category."""
-    if columns.category is None:
-        return False
-    row[columns.category] = None
-    return True
+    return None if columns.category is None else {columns.category: _null(record, columns.category)}
 
 
-def _future(row: dict[str, Any], columns: Columns, _look: Look, schema: pa.Schema) -> bool:
+def _future(columns: Columns, look: Look, record: pa.Table) -> Changes | None:
     """A record collected after the use."""
-    value = row[columns.collected_at]
-    if value is None or not kinds.is_timestamp(schema.field(columns.collected_at).type):
-        return False
-    row[columns.collected_at] = (
-        pa.scalar(_look.pinned.use.at + DAY, pa.timestamp("us", "UTC"))
-        .cast(schema.field(columns.collected_at).type)
-        .as_py()
-    )
-    return True
+    kind = record.schema.field(columns.collected_at).type
+    if not kinds.is_timestamp(kind):
+        return None
+    # A naive instant may be read by a time zone that is hours away.
+    later = pa.scalar(look.pinned.use.at + 2 * DAY, pa.timestamp("us", "UTC"))
+    try:
+        return {columns.collected_at: later.cast(kind, safe=False) if kind.unit == "s" else later.cast(kind)}
+    except pa.ArrowInvalid:  # no instant of that type is so late
+        return None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import available_timezones
 
 from sayso.errors import CorpusError, Problem
 from sayso.policy.loading import contents
@@ -49,10 +49,8 @@ class Columns:
         if (self.category is None) == (self.category_constant is None):
             raise CorpusError("expected either a column of categories or one category for all; give one of the two")
         if self.time_zone is not None:
-            try:
-                ZoneInfo(self.time_zone)
-            except (ZoneInfoNotFoundError, ValueError) as error:
-                raise CorpusError(f"expected a time zone such as `Europe/Dublin`, got `{self.time_zone}`") from error
+            if self.time_zone not in available_timezones():
+                raise CorpusError(f"expected a time zone such as `Europe/Dublin`, got `{shown(self.time_zone)}`")
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -104,7 +102,10 @@ def columns_from_yaml(path: Path) -> Columns:
     ]
     if problems:
         raise CorpusError(problems)
-    return Columns(tuple(subjects), **given)
+    try:
+        return Columns(tuple(subjects), **given)
+    except CorpusError as error:
+        raise CorpusError([replace(problem, file=str(path)) for problem in error.problems]) from None
 
 
 def _subject(item: object, source: Source, place: Place, problems: list[Problem]) -> SubjectColumn:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,10 +19,16 @@ FORMS = {
     ".parquet": "parquet", ".pq": "parquet", ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv",
 }  # fmt: skip
 
+State: TypeAlias = tuple[int, int, int, int]
+"""Of which file there is something: its device and number, size, and when it was last written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One file of a corpus: as it was given (`source`), and as Parquet (`path`; the same, if it was)."""
+    """One file of a corpus: as it was given (`source`), and as Parquet (`path`; the same, if it was).
+
+    `state` tells whether the file was written again since.
+    """
 
     source: Path
     name: str
@@ -29,6 +36,17 @@ class Input:
     path: Path
     rows: int
     schema: pa.Schema
+    state: State | None = None
+
+    def check(self) -> None:
+        """Raises CorpusError if the file is not the one that was opened: its verdicts would be another's."""
+        try:
+            same = self.state is None or _state(self.source) == self.state
+        except OSError:
+            same = False
+        if not same:
+            problem = Problem("expected a file that nobody writes while the gate reads it", file=str(self.source))
+            raise CorpusError(problem)
 
 
 def find(patterns: Sequence[str]) -> list[tuple[Path, str]]:
@@ -41,7 +59,7 @@ def find(patterns: Sequence[str]) -> list[tuple[Path, str]]:
     for pattern in patterns:
         path = Path(pattern)
         if path.is_dir():
-            files = sorted(one for one in path.rglob("*") if one.suffix in FORMS and _visible(one, path))
+            files = sorted(one for one in path.rglob("*") if _suffix(one) in FORMS and _visible(one, path))
             root = path
         elif path.is_file():
             files, root = [path], path.parent
@@ -52,16 +70,42 @@ def find(patterns: Sequence[str]) -> list[tuple[Path, str]]:
         if not files:
             problems.append(Problem(f"expected a file, a directory or a glob that matches something, got `{pattern}`"))
         for file in files:
-            if file.suffix not in FORMS:
+            if _suffix(file) not in FORMS:
                 known = ", ".join(f"`{suffix}`" for suffix in FORMS)
                 problems.append(Problem(f"cannot tell the form of this file; known are {known}", file=str(file)))
-            found.setdefault(file.resolve(), file.relative_to(root).as_posix())
+            found.setdefault(file.resolve(), _below(file, root))
     if problems:
         raise CorpusError(problems)
     names = list(found.values())
-    if len(set(names)) < len(names):
+    if _collide(names):
         names = [f"{index:05}-{name}" for index, name in enumerate(names)]
     return list(zip(found, names, strict=True))
+
+
+def output_name(name: str) -> str:
+    """What an input of this name is called in the output, where all is Parquet."""
+    return name if FORMS.get(_suffix(Path(name))) == "parquet" else f"{name}.parquet"
+
+
+def _collide(names: Sequence[str]) -> bool:
+    """Whether two of these would be one file in the output, or one of them a directory of another's."""
+    written = [output_name(name).casefold() for name in names]
+    above = {parent.as_posix() for name in written for parent in PurePosixPath(name).parents}
+    return len(set(written)) < len(written) or not above.isdisjoint(written)
+
+
+def _below(file: Path, root: Path) -> str:
+    """A file's name below a directory, without the steps up that a glob may write."""
+    return PurePosixPath(*(part for part in file.relative_to(root).parts if part != "..")).as_posix()
+
+
+def _suffix(file: Path) -> str:
+    return file.suffix.lower()
+
+
+def _state(file: Path) -> State:
+    found = file.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def open_inputs(patterns: Sequence[str], columns: Columns, engine: Engine, staging: Path) -> list[Input]:
@@ -72,9 +116,16 @@ def open_inputs(patterns: Sequence[str], columns: Columns, engine: Engine, stagi
     inputs: list[Input] = []
     problems: list[Problem] = []
     for number, (source, name) in enumerate(find(patterns)):
-        form = FORMS[source.suffix]
-        path = source
-        if form != "parquet" and source.stat().st_size:
+        form = FORMS[_suffix(source)]
+        path, state = source, _state(source)
+        if form != "parquet" and not state[2]:
+            problems.append(
+                Problem(
+                    "expected records, got an empty file, which names no columns", str(source), remedy="leave it out"
+                )
+            )
+            continue
+        if form != "parquet":
             staging.mkdir(parents=True, exist_ok=True)
             path = staging / f"{number:05}.parquet"
             engine.to_parquet(source, form, path, columns)
@@ -86,7 +137,7 @@ def open_inputs(patterns: Sequence[str], columns: Columns, engine: Engine, stagi
                 Problem(f"expected a {form} file that can be read ({type(error).__name__})", file=str(source))
             )
             continue
-        inputs.append(Input(source, name, form, path, rows, schema))
+        inputs.append(Input(source, name, form, path, rows, schema, state))
         differs = _difference(inputs[0].schema, schema)
         if differs:
             problems.append(Problem(f"{differs}, as in `{inputs[0].name}`", file=str(source)))
@@ -97,6 +148,12 @@ def open_inputs(patterns: Sequence[str], columns: Columns, engine: Engine, stagi
 
 def _difference(first: pa.Schema, other: pa.Schema) -> str | None:
     """What one file's columns have that the first's do not, or `None`."""
+    if first.equals(other):
+        return None
+    for one in (first, other):
+        twice = [name for name in one.names if one.names.count(name) > 1]
+        if twice:
+            return f"expected one column `{twice[0]}`, got {one.names.count(twice[0])}"
     for field in first:
         if field.name not in other.names:
             return f"expected a column `{field.name}`"

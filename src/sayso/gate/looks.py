@@ -48,6 +48,12 @@ class _Both(Codec):
         mask[late] = self._second.permitted(packed[late] - np.uint32(self.base))
         return mask
 
+    def of_written(self, packed: Packed) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        late = packed >= self.base
+        mask = self._first.of_written(packed)
+        mask[late] = self._second.of_written(packed[late] - np.uint32(self.base))
+        return mask
+
     def read(self, number: int) -> Answer:
         return self._first.read(number) if number < self.base else self._second.read(number - self.base)
 

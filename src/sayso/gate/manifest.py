@@ -21,7 +21,9 @@ FILE = "manifest.json"
 
 
 def inputs(gated: Sequence[Gated]) -> list[dict[str, Any]]:
-    """What was read."""
+    """What was read. Raises CorpusError for a file that was written again meanwhile."""
+    for one in gated:
+        one.input.check()
     return [
         {
             "name": one.input.name,
@@ -71,7 +73,7 @@ def read(directory: Path) -> dict[str, Any]:
     path = directory / FILE
     try:
         manifest = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise VerificationError(str(Problem("expected a manifest that can be read", file=str(path)))) from error
     if not isinstance(manifest, dict) or manifest.get("form") != FORM:
         raise VerificationError(str(Problem(f"expected a manifest of form `{FORM}`", file=str(path))))

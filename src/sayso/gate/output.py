@@ -21,9 +21,8 @@ import pyarrow.parquet as pq
 from sayso.canonical import PREFIX, digest_file
 from sayso.gate.columns import Columns
 from sayso.gate.inputs import Input
-from sayso.gate.verdicts import Answer, Denials, Verdicts
+from sayso.gate.verdicts import Answer, Denials, Verdicts, canonical_codes
 from sayso.policy.verdict import Outcome
-from sayso.territory import canonical
 
 PERMITTED, DENIED = "permitted", "denied"
 DICTIONARY_BYTES = 4
@@ -123,19 +122,17 @@ def gate_file(
     return Gated(file, PREFIX + digest.hexdigest(), permitted, denied, counts)
 
 
-def count_file(
-    file: Input, first: int, verdicts: Verdicts, report: Report, columns: Columns, *, done: Callable[[int], None]
-) -> Gated:
+def count_file(file: Input, first: int, verdicts: Verdicts, columns: Columns, *, done: Callable[[int], None]) -> Gated:
     """Counts the verdicts of one file, and writes nothing."""
     counts: Counter[tuple[int, str | None]] = Counter()
-    rows = 0
     if columns.territory is None:
-        counts.update({(number, None): count for number, count in verdicts.counts(first, first + file.rows).items()})
+        counts += verdicts.counts(first, first + file.rows)
         done(file.rows)
         return Gated(file, digest_file(file.source), None, None, counts)
+    at = first
     for batch in pq.ParquetFile(file.path).iter_batches(columns=[columns.territory]):
-        _count(counts, verdicts, report, first + rows, pa.Table.from_batches([batch]), columns)
-        rows += batch.num_rows
+        counts += verdicts.counts(at, at + batch.num_rows, batch.column(0))
+        at += batch.num_rows
         done(batch.num_rows)
     return Gated(file, digest_file(file.source), None, None, counts)
 
@@ -170,7 +167,7 @@ def _write(
             if kept.num_rows:
                 out.write_table(kept, row_group_size=max(kept.num_rows, 1))
             passed += kept.num_rows
-            _count(counts, verdicts, report, at, table, columns)
+            counts += verdicts.counts(at, at + table.num_rows, _column(table, columns.territory))
             if kept.num_rows < table.num_rows:
                 log.write_table(_denials(table, mask, at, rows, verdicts, report, columns, schema))
             rows += table.num_rows
@@ -232,7 +229,8 @@ def _denials(
 
     territory = words([answer.territory for answer in answers])
     if columns.territory is not None and any(answer.written for answer in answers):
-        territory = _with_written(territory, table, rows, [a.written for a in answers], which, columns.territory)
+        said = table.column(columns.territory).take(pa.array(rows)).combine_chunks()
+        territory = _with_written(territory, said, np.array([answer.written for answer in answers])[which])
     data: dict[str, Any] = {
         "row": pa.array(rows + before),
         "reason": words([answer.outcome.word for answer in answers]),
@@ -258,27 +256,17 @@ def _subjects(
     return pc.if_else(pa.array(about), own.cast(report.ids), pa.scalar(None, report.ids))
 
 
-def _with_written(
-    territory: pa.Array, table: pa.Table, rows: Any, written: list[bool], which: Any, column: str
-) -> pa.Array:
-    """The territories of a report where some verdicts are of the territory written on the record."""
-    said = table.column(column).take(pa.array(rows)).to_pylist()
-    stated = territory.to_pylist()
-    of_record = np.array(written)[which]
-    plain = [canonical(s) if own and s else t for own, s, t in zip(of_record, said, stated, strict=True)]
-    return pa.array(plain, pa.string()).dictionary_encode()
+def _column(table: pa.Table, name: str | None) -> pa.Array | None:
+    """A column in one piece, if it has a name."""
+    return None if name is None else table.column(name).combine_chunks()
 
 
-def _count(
-    counts: Counter[tuple[int, str | None]], verdicts: Verdicts, report: Report, at: int, table: pa.Table,
-    columns: Columns,
-) -> None:  # fmt: skip
-    """Adds one row group's verdicts to the counts."""
-    for number, count in verdicts.counts(at, at + table.num_rows).items():
-        if columns.territory is None or not report.answers(number).written:
-            counts[number, None] += count
-            continue
-        of = np.flatnonzero(verdicts.packed[at : at + table.num_rows] == number)
-        said = table.column(columns.territory).take(pa.array(of)).combine_chunks()
-        for item in said.value_counts().to_pylist():
-            counts[number, canonical(item["values"] or "")] += item["counts"]
+def _with_written(territory: pa.Array, said: pa.Array, of_record: Any) -> pa.Array:
+    """The territories of a report, those of some verdicts being the territory written on the record."""
+    codes, known = canonical_codes(said)
+    named = territory.dictionary.to_pylist()
+    values = list(dict.fromkeys([*named, *(one for one in known if one is not None)]))
+    place = np.array([-1 if one is None else values.index(one) for one in known], np.int64)
+    stated = territory.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    index = np.where(of_record, place[codes], stated).astype(np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(index, mask=index < 0), pa.array(values, pa.string()))

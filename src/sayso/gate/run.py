@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -181,14 +182,14 @@ class _Gate:
         self, start: int, stop: int, verdicts: Verdicts, look: Look, which: Sequence[int] | range
     ) -> Iterator[Gated]:
         """Writes some files of a chunk, several at once, and gives them in order."""
-        report = Report(look.rules, verdicts.codec.read, look.ids)
+        report = Report(look.rules, cache(verdicts.codec.read), look.ids)
         stopped = threading.Event()
         firsts = dict(zip(range(start, stop), self._ranges(start, stop), strict=True))
 
         def one(index: int) -> Gated:
             file, (at, _) = self.files[index], firsts[index]
             if self.job.output is None:
-                return count_file(file, at, verdicts, report, self.job.columns, done=self._tell)
+                return count_file(file, at, verdicts, self.job.columns, done=self._tell)
             return gate_file(
                 file, at, verdicts, report, self.job.columns, self.work,
                 several_threads=len(self.files) == 1, done=self._tell, stopped=stopped,

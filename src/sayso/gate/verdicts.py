@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,12 @@ from sayso.errors import EngineError
 from sayso.plan.gate import Packing
 from sayso.plan.snapshot import Snapshot
 from sayso.policy.verdict import Outcome
+from sayso.territory import canonical
 
 Packed = npt.NDArray[np.uint32]
 UNANSWERED = np.uint32(0xFFFFFFFF)
+WRITTEN = 1
+"""Where the territory of the evidence is packed, the one that is written on the record; 0 is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,18 @@ class Codec:
         mask: npt.NDArray[np.bool_] = self.permits[packed // self.width]
         return mask
 
+    def of_written(self, packed: Packed) -> npt.NDArray[np.bool_]:
+        """Which of these verdicts are of the territory written on the record."""
+        mask: npt.NDArray[np.bool_] = packed // len(self._categories) % len(self._territories) == WRITTEN
+        return mask
+
     def read(self, number: int) -> Answer:
         """What a number says."""
         rest, category = divmod(number, len(self._categories))
         result, territory = divmod(rest, len(self._territories))
         outcome = Outcome(self._outcomes[result])
         named = self._territories[territory] if territory >= 2 else None
-        return Answer(outcome, self._rules[result], named, territory == 1, self._categories[category])
+        return Answer(outcome, self._rules[result], named, territory == WRITTEN, self._categories[category])
 
 
 @dataclass(frozen=True)
@@ -83,10 +91,34 @@ class Verdicts:
         """Which records in [first, until) are permitted."""
         return self.codec.permitted(self.packed[first:until])
 
-    def counts(self, first: int, until: int) -> Counter[int]:
-        """How many records in [first, until) have each packed number."""
-        numbers, counts = np.unique(self.packed[first:until], return_counts=True)
-        return Counter(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+    def counts(self, first: int, until: int, territories: pa.Array | None = None) -> Counter[tuple[int, str | None]]:
+        """How many records in [first, until) have each packed number; with the territory written on them (one for
+        each of `territories`), where the verdict is of it.
+        """
+        packed = self.packed[first:until]
+        if territories is None:
+            return _counted(packed, np.zeros(len(packed), np.int64), [None])
+        own = self.codec.of_written(packed)
+        codes, said = canonical_codes(territories)
+        return _counted(packed, np.where(own, codes, 0), said)
+
+
+def canonical_codes(territories: pa.Array) -> tuple[npt.NDArray[np.int64], list[str | None]]:
+    """Territories as codes into a list of canonical ones; code 0 is for none."""
+    encoded = territories.dictionary_encode()
+    plain = [canonical(value or "") for value in encoded.dictionary.to_pylist()]
+    said = list(dict.fromkeys([None, *plain]))
+    code_of = np.array([*(said.index(value) for value in plain), 0], np.int64)
+    return code_of[encoded.indices.fill_null(len(plain)).to_numpy(zero_copy_only=False)], said
+
+
+def _counted(
+    packed: Packed, codes: npt.NDArray[np.int64], said: Sequence[str | None]
+) -> Counter[tuple[int, str | None]]:
+    """How many rows have each pair of a number and a code."""
+    pairs, counts = np.unique(packed.astype(np.int64) * len(said) + codes, return_counts=True)
+    found = zip((pairs // len(said)).tolist(), (pairs % len(said)).tolist(), counts.tolist(), strict=True)
+    return Counter({(number, said[code]): count for number, code, count in found})
 
 
 def collect(batches: Iterable[pa.RecordBatch], rows: int, codec: Codec, ids: pa.DataType) -> Verdicts:

@@ -146,32 +146,11 @@ def at_rows(values: Ints, rows: Ints, otherwise: int) -> Ints:
     return np.where(rows == NO_ROW, otherwise, values[np.maximum(rows, 0)])
 
 
-def first_alike(words: Ints, starts: Ints) -> Ints:
-    """For each run of words, none of them empty, the first that is the same: found by a hash, then proved word by word."""
-    people = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    offset = np.arange(len(words)) - starts[:-1][people]
-    mixed = (words.view(np.uint64) + offset.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) * np.uint64(
-        0xBF58476D1CE4E5B9
-    )
-    mixed ^= mixed >> np.uint64(29)
-    mixed *= np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(32)
-    digests = np.add.reduceat(mixed, starts[:-1])
-    _, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
-    alike = first[inverse].astype(np.int64)
-    lengths = np.diff(starts)
-    same_length = lengths == lengths[alike]
-    twin = np.where(same_length[people], starts[:-1][alike][people] + offset, 0)
-    same = np.logical_and.reduceat(words == words[twin], starts[:-1]) & same_length
-    return np.where(same, alike, np.arange(len(alike)))
-
-
 def first_rows_alike(columns: list[Ints]) -> tuple[Ints, Ints]:
     """Rows that are the same in every column, none of them negative: the first of each, in order; and for each row
     the place of its first among them.
     """
-    code = np.zeros(len(columns[0]), np.int64)
-    size = 1
+    code, size = np.zeros(len(columns[0]), np.int64), 1
     for column in columns:
         width = int(column.max(initial=0)) + 1
         if size * width >= 1 << 62:

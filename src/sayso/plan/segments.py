@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from sayso.errors import EngineError
 from sayso.plan.people import (
-    MEMBER_BITS,
     NO_ROW,
     Bools,
     Ints,
@@ -24,7 +23,6 @@ from sayso.plan.people import (
     at_rows,
     bordering,
     counted,
-    first_alike,
     first_rows_alike,
     having,
     latest,
@@ -32,14 +30,13 @@ from sayso.plan.people import (
 from sayso.plan.relevance import Relevance
 from sayso.plan.spoken import Row, Spoken, mattering
 from sayso.plan.symbols import NOTHING, TELLING, TIMELESS, Kind, Symbols
+from sayso.plan.words import INSTANT_BITS, POSITION_BITS, SYMBOL_BITS, Words, tied, unpacked
 from sayso.policy.facts import Delivery, Id, SubjectFacts
 from sayso.policy.model import Mode
 
 Persons = Callable[[Sequence[Id]], Mapping[Id, SubjectFacts]]
 """The facts of some people, for examples of a key to be decided."""
 
-LATE_BITS, TIE_BITS, POSITION_BITS, INSTANT_BITS, SYMBOL_BITS = 1, 1, 11, 14, 24
-SYMBOL_SHIFT = LATE_BITS + TIE_BITS + POSITION_BITS + INSTANT_BITS + MEMBER_BITS
 SAYING = (Kind.VOICE, Kind.SIGNAL_RECORDED, Kind.ERASED)
 
 
@@ -263,7 +260,7 @@ class Keys:
         """
         numbers = np.zeros(some.count, np.int64)
         matters, begins = np.ones(len(rows), np.bool_), np.ones(len(rows), np.bool_)
-        words = _Words(some, rows & (apart == 0)[some.whose], some.symbol, self._choices, self._editions)
+        words = Words(some, rows & (apart == 0)[some.whose], some.symbol, self._choices, self._editions)
         numbers[words.who] = words.numbered(self._said)
         if self.persons is None or not len(words.who):
             return numbers, matters, begins
@@ -279,22 +276,18 @@ class Keys:
 
     def _mattering(self, words: Ints) -> _Mattering:
         """What matters of a sequence of words."""
-        ties = words >> LATE_BITS & 1
-        groups = np.cumsum(1 - ties)
-        editions = words >> (LATE_BITS + TIE_BITS) & ((1 << POSITION_BITS) - 1)
-        members = words >> (SYMBOL_SHIFT - MEMBER_BITS) & ((1 << MEMBER_BITS) - 1)
-        said = [self.symbols.meanings[symbol].said for symbol in (words >> SYMBOL_SHIFT).tolist()]
-        numbers = (groups.tolist(), members.tolist(), editions.tolist())
+        read = unpacked(words)
+        groups = np.cumsum(1 - read["tie"])
+        said = [self.symbols.meanings[symbol].said for symbol in read["symbol"].tolist()]
+        numbers = (groups.tolist(), read["member"].tolist(), read["position"].tolist())
         rows = [
             Row(group, index, member, edition, one if isinstance(one, Spoken) else None)
             for index, (group, member, edition, one) in enumerate(zip(*numbers, said, strict=True))
         ]
-        found = mattering(rows, runs=self.relevance.after_choice)
-        matters, begins = (np.array(one, np.bool_) for one in found)
-        left = words[matters]
+        matters, begins = (np.array(one, np.bool_) for one in mattering(rows, runs=self.relevance.after_choice))
         # Of what is left, a tie is one with what is left before.
-        tied = np.diff(groups[matters], prepend=0) == 0
-        key = (left & ~(1 << LATE_BITS) | tied << LATE_BITS).tobytes()
+        left = tied(words[matters], np.diff(groups[matters], prepend=0) == 0)
+        key = left.tobytes()
         return _Mattering(self._left.setdefault(key, len(self._left) + 1) if len(left) else 0, matters, begins)
 
     def _telling(self, some: People, rows: Bools, apart: Ints) -> Ints:
@@ -303,7 +296,7 @@ class Keys:
         if not self._asks_told:
             return numbers
         alike = self.symbols.alike[some.symbol]
-        words = _Words(some, rows & (apart == 0)[some.whose], alike, self._instants, self._positions)
+        words = Words(some, rows & (apart == 0)[some.whose], alike, self._instants, self._positions)
         known = len(self._told)
         numbers[words.who] = words.numbered(self._told)
         if self.persons is None or self.relevance.after_notice:
@@ -361,46 +354,6 @@ class Keys:
                 fresh[number] = segment
             found.append(number)
         return np.array(found, np.int64)[place], fresh
-
-
-@dataclass(frozen=True)
-class _Words:
-    """What some rows of people are, without ids and instants: a word a row. `who` has any, in order."""
-
-    some: People
-    rows: Bools
-    symbol: Ints
-    instants: Ints
-    positions: Ints
-
-    @property
-    def who(self) -> Ints:
-        return np.flatnonzero(having(self.some, self.rows))
-
-    def numbered(self, known: dict[bytes, int]) -> Ints:
-        """For each of `who` the number of their words, counted from 1 in the order in which they are first met."""
-        some = self.some.only(self.rows)
-        starts = np.unique(some.starts)
-        words = self._words(some)
-        if not len(words):
-            return np.empty(0, np.int64)
-        alike = first_alike(words, starts)
-        numbers = np.zeros(len(alike), np.int64)
-        for first in np.unique(alike).tolist():
-            own = words[starts[first] : starts[first + 1]].tobytes()
-            numbers[first] = known.setdefault(own, len(known) + 1)
-        return numbers[alike]
-
-    def _words(self, some: People) -> Ints:
-        tie = np.zeros(len(some.at), np.int64)
-        tie[1:] = some.at[1:] == some.at[:-1]
-        tie[some.starts[:-1][np.diff(some.starts) > 0]] = 0
-        words = self.symbol[self.rows]
-        words = words << MEMBER_BITS | some.member
-        words = words << INSTANT_BITS | np.searchsorted(self.instants, some.at, side="right")
-        words = words << POSITION_BITS | np.searchsorted(self.positions, some.position, side="right")
-        words = words << TIE_BITS | tie
-        return words << LATE_BITS | some.late
 
 
 def _places(relevance: Relevance, symbols: Symbols) -> Ints:
