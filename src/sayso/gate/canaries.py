@@ -56,7 +56,9 @@ def _first(files: Sequence[Input]) -> pa.Table:
             try:
                 found = next(pq.ParquetFile(file.path).iter_batches(batch_size=1))
             except (pa.ArrowException, OSError) as error:
-                raise CorpusError(f"expected a file that can be read ({type(error).__name__}), got `{file.name}`") from error
+                raise CorpusError(
+                    f"expected a file that can be read ({type(error).__name__}), got `{file.name}`"
+                ) from error
             fields = [field.with_nullable(True) for field in files[0].schema]
             table = pa.Table.from_batches([found]).select([field.name for field in fields])
             return pa.table(table.columns, schema=pa.schema(fields))

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.types as kinds
 
 from sayso.errors import CorpusError, Problem
 from sayso.gate.columns import Columns
@@ -138,12 +139,25 @@ def open_inputs(patterns: Sequence[str], columns: Columns, engine: Engine, stagi
             )
             continue
         inputs.append(Input(source, name, form, path, rows, schema, state))
+        viewed = [field.name for field in schema if _is_view(field.type)]
         differs = _difference(inputs[0].schema, schema)
-        if differs:
+        if viewed:
+            remedy = "write the file with plain `string`, `binary` or `list`"
+            problems.append(Problem(f"expected no view in column `{viewed[0]}`", str(source), remedy=remedy))
+        elif differs:
             problems.append(Problem(f"{differs}, as in `{inputs[0].name}`", file=str(source)))
     if problems:
         raise CorpusError(problems)
     return inputs
+
+
+def _is_view(kind: pa.DataType) -> bool:
+    """Whether a type is, or holds, one of Arrow's views, which cannot be filtered."""
+    if kinds.is_string_view(kind) or kinds.is_binary_view(kind) or kinds.is_list_view(kind):
+        return True
+    if kinds.is_dictionary(kind):
+        return _is_view(kind.value_type)
+    return kinds.is_large_list_view(kind) or any(_is_view(kind.field(place).type) for place in range(kind.num_fields))
 
 
 def _difference(first: pa.Schema, other: pa.Schema) -> str | None:
