@@ -22,10 +22,11 @@ from sayso.cli.gate import gate, verify
 from sayso.cli.ledger import init, ledgers
 from sayso.cli.policy import policies
 from sayso.cli.stories import demo
-from sayso.errors import SaysoError, UsageError
+from sayso.errors import EngineError, InputError, Problem, SaysoError, UsageError
 
 LEDGER = Path("sayso.ledger")
 """Where the ledger is if nobody says it."""
+_LEAST_WIDTH = 20
 
 app = App(
     name="sayso",
@@ -83,22 +84,47 @@ def launch(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs `sayso` with arguments, by default those of the process. Returns the exit code."""
+    """Runs `sayso` with arguments, by default those of the process. Returns the exit code; no error leaves it."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # what a terminal cannot show is no reason to fail
+    _prepare_streams()
     try:
-        code = app.meta(given, exit_on_error=False, print_error=False, result_action="return_value")
+        code = app.meta(given, console=_Console(), exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
         return _failed(_usage(error), _context(Path(), json="--json" in given))
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it closes it
-        return exits.CLOSED
+        return _unwritten()
+    except OSError as error:
+        problem = Problem(f"cannot be read or written: {error.strerror}", error.filename or "standard output")
+        code = exits.INPUT if error.filename else _unwritten()
+        told(InputError(problem), code, _context(Path(), json="--json" in given))
+        return code
+    except MemoryError:
+        return _failed(EngineError("out of memory; ask for less at once"), _context(Path(), json="--json" in given))
     return int(code or exits.OK)
+
+
+def _prepare_streams() -> None:
+    """Makes every stream one that can be written to, whatever the process was started with."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:  # closed; else the next file to be opened would take its place, and be written to
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdin", "stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif isinstance(stream, io.TextIOWrapper) and name != "stdin":
+            stream.reconfigure(errors="backslashreplace")  # what a terminal cannot show is no reason to fail
+
+
+def _unwritten() -> int:
+    """After output that could not be written: what is left of it goes nowhere, or Python complains at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return exits.CLOSED
 
 
 def _with_stdin(tokens: Sequence[str]) -> list[str]:
@@ -122,7 +148,13 @@ def _failed(error: SaysoError, context: Context) -> int:
 
 
 class _Console(Console):
-    """A console that tells when its reader went away, where rich would end the process with 1."""
+    """A console that tells when its reader went away, where rich would end the process with 1, and is never so narrow
+    that panels of help have no room for a letter: they would be laid out for ever.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.width = max(self.width, _LEAST_WIDTH)
 
     def on_broken_pipe(self) -> None:
         """Raises BrokenPipeError."""

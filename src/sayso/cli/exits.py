@@ -34,7 +34,7 @@ VERIFICATION = 8
 INTERRUPTED = 130
 """The user stopped it (128 and SIGINT's number)."""
 CLOSED = 141
-"""Whoever read the output went away (128 and SIGPIPE's number)."""
+"""The output could not be written: whoever read it went away, or there is no room (128 and SIGPIPE's number)."""
 
 
 def code_of(error: SaysoError) -> int:
