@@ -13,7 +13,7 @@ from sayso.api.given import Instant, instant_of
 from sayso.api.policies import PolicyLike, policy_of
 from sayso.api.sources import Gated
 from sayso.canonical import digest_file
-from sayso.errors import UsageError
+from sayso.errors import EngineError, UsageError
 from sayso.gate import manifest as manifests
 from sayso.gate.columns import Columns, columns_from_yaml
 from sayso.gate.engine import Progress, silent
@@ -97,7 +97,10 @@ def _table(task: _Task, source: Any, output: Path | None, *, dry_run: bool) -> t
         if made.output is None:
             return made, None, None
         denied = sources.denied_of(made.output)
-    return made, staged.pick(sources.mask_of(denied, staged.rows)), denied
+    mask = sources.mask_of(denied, staged.rows)
+    if int(mask.sum()) != made.manifest["counts"]["permitted"]:
+        raise EngineError("the report of the denied records does not hold each of them; nothing was let through")
+    return made, staged.pick(mask), denied
 
 
 class _Task:

@@ -63,7 +63,7 @@ def totals(found: Mapping[Cell, int]) -> dict[str, Any]:
 
 
 def differences(counts: Mapping[str, Any]) -> Iterable[str]:
-    """What does not reconcile in the counts of a manifest: in = permitted + denied, in total and by each way."""
+    """What does not reconcile in the counts of a manifest: in = permitted + denied, in total, by each way, by cell."""
     records, permitted, denied = (counts[name] for name in ("records", "permitted", "denied"))
     if records != permitted + denied:
         yield f"`records` is {records}, but permitted and denied are {permitted + denied}"
@@ -77,3 +77,9 @@ def differences(counts: Mapping[str, Any]) -> Iterable[str]:
                 yield f"`{name}` sums to {found} {side}, not {total}"
     if sum(cell["records"] for cell in counts["cells"]) != records:
         yield f"`cells` sum to {sum(cell['records'] for cell in counts['cells'])}, not {records}"
+    told: Counter[Cell] = Counter()
+    for cell in counts["cells"]:
+        told[cell["outcome"], cell["category"], cell["territory"]] += cell["records"]
+    for name, value in totals(told).items():
+        if counts[name] != value:
+            yield f"`{name}` is not what `cells` say"

@@ -146,6 +146,9 @@ def open_inputs(patterns: Sequence[str], columns: Columns, engine: Engine, stagi
             problems.append(Problem(f"expected no view in column `{viewed[0]}`", str(source), remedy=remedy))
         elif differs:
             problems.append(Problem(f"{differs}, as in `{inputs[0].name}`", file=str(source)))
+    for missing in [name for name in columns.used if inputs and name not in inputs[0].schema.names]:
+        known = ", ".join(f"`{name}`" for name in inputs[0].schema.names)
+        problems.append(Problem(f"the corpus has no column `{missing}`; it has {known}"))
     if problems:
         raise CorpusError(problems)
     return inputs

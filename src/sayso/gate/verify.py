@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sayso.canonical import digest_file
@@ -39,7 +38,7 @@ def verify(directory: Path, inputs: Path | None = None) -> list[Difference]:
     said = manifest.read(directory)
     try:
         return list(_differences(directory, inputs, said))
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise VerificationError(
             f"the manifest in `{directory.name}` lacks what one has, or holds it in another form ({error})"
         ) from error
@@ -53,7 +52,11 @@ def _differences(directory: Path, inputs: Path | None, said: dict[str, Any]) -> 
     yield from _reasons(directory, said)
     if inputs is not None:
         for entry in said["inputs"]:
-            yield from _file(inputs / entry["name"], f"input {entry['name']}", entry, parquet=False)
+            path, where = inputs / entry["name"], f"input {entry['name']}"
+            if _within(path, inputs):
+                yield from _file(path, where, entry, parquet=False)
+            else:
+                yield Difference(where, "a file of the corpus", "a path outside it")
 
 
 def _files(directory: Path, said: dict[str, Any]) -> Iterator[Difference]:
@@ -61,11 +64,15 @@ def _files(directory: Path, said: dict[str, Any]) -> Iterator[Difference]:
     for entry in said["outputs"]:
         named.add(entry["path"])
         path = directory / entry["path"]
-        if not path.resolve().is_relative_to(directory.resolve()):
+        if not _within(path, directory):
             yield Difference(entry["path"], "a file of the output", "a path outside it")
             continue
         yield from _file(path, entry["path"], entry, parquet=True)
-    there = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
+    there = sorted(
+        path.relative_to(directory).as_posix()
+        for path in directory.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    )
     for name in there:
         if name not in named:
             yield Difference(name, "nothing", "a file")
@@ -102,22 +109,37 @@ def _sums(said: dict[str, Any]) -> Iterator[Difference]:
         held = sum(entry["records"] for entry in said["outputs"] if entry["kind"] == kind)
         if held != counts[kind]:
             yield Difference("counts", f"{counts[kind]} {kind}", f"{held} in the files")
+    for entry in said["inputs"]:
+        of = sum(one["records"] for one in said["outputs"] if one["input"] == entry["name"])
+        if said["outputs"] and of != entry["records"]:
+            yield Difference(f"input {entry['name']}", f"{entry['records']} records", f"{of} in its outputs")
 
 
 def _reasons(directory: Path, said: dict[str, Any]) -> Iterator[Difference]:
-    """The reasons in the denied-records report against the counts."""
-    found: Counter[str | None] = Counter()
+    """The reasons and categories in the denied-records report against the counts at their finest."""
+    found: Counter[tuple[str | None, str | None]] = Counter()
     for entry in said["outputs"]:
         path = directory / entry["path"]
-        if entry["kind"] != "denied" or not path.is_file():
+        if entry["kind"] != "denied" or not path.is_file() or not _within(path, directory):
             continue
         try:
-            reasons = pq.read_table(path, columns=["reason"]).column("reason").cast(pa.string())
-        except (pa.ArrowException, OSError):
+            table = pq.read_table(path, columns=["reason", "category"])
+        except (pa.ArrowException, OSError, KeyError):
             return  # already told: not the file of the manifest
-        for item in pc.value_counts(reasons).to_pylist():
-            found[item["values"]] += item["counts"]
-    stated = Counter(said["counts"]["by_reason"])
-    for reason in sorted({*found, *stated}, key=str):
-        if found[reason] != stated[reason]:
-            yield Difference("denied", f"{stated[reason]} `{reason}`", f"{found[reason]} in the report")
+        plain = pa.table([column.cast(pa.string()) for column in table.columns], names=table.column_names)
+        for row in plain.group_by(["reason", "category"]).aggregate([([], "count_all")]).to_pylist():
+            found[row["reason"], row["category"]] += row["count_all"]
+    stated: Counter[tuple[str | None, str | None]] = Counter()
+    for cell in said["counts"]["cells"]:
+        if cell["outcome"] in said["counts"]["by_reason"]:
+            stated[cell["outcome"], cell["category"]] += cell["records"]
+    if not said["outputs"]:
+        return
+    for reason, category in sorted({*found, *stated}, key=str):
+        count, counted = stated[reason, category], found[reason, category]
+        if count != counted:
+            yield Difference("denied", f"{count} `{reason}` of `{category}`", f"{counted} in the report")
+
+
+def _within(path: Path, directory: Path) -> bool:
+    return path.resolve().is_relative_to(directory.resolve())
