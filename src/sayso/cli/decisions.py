@@ -201,6 +201,9 @@ def _hints(policy: Policy | None, purpose: str, recipient: str, record: Record) 
 
 
 def _hint(what: str, name: str, vocabulary: Vocabulary) -> str:
-    narrower = sorted(vocabulary.below(name)) or get_close_matches(name, sorted(vocabulary.leaves), n=1)
-    meant = f"; did you mean `{'` or `'.join(narrower)}`?" if narrower else ""
-    return f"`{name}` is no {what} of the policy that has none below it{meant}"
+    narrower = sorted(vocabulary.below(name))
+    close = narrower or get_close_matches(name, sorted(vocabulary.leaves), n=1)
+    meant = f"; did you mean `{'` or `'.join(close)}`?" if close else ""
+    if narrower:
+        return f"{what} `{name}` has narrower ones, and only one of those can be asked about{meant}"
+    return f"the policy has no {what} `{name}`{meant}"

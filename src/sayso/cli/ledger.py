@@ -78,7 +78,7 @@ def import_(
         else:
             made = ledger.import_events(files, batch=batch, from_line=from_line, progress=progress)
     document = {"events": made.events, "start": made.start, "stop": made.stop}
-    context.answer(document, f"imported {made.events:,} events, at positions {made.start} to {made.stop - 1}"
+    context.answer(document, f"imported {made.events:,} event{'' if made.events == 1 else 's'}, at positions {made.start} to {made.stop - 1}"
                    if made.events else "imported nothing: there was nothing to import")  # fmt: skip
 
 

@@ -64,7 +64,8 @@ def check(file: Path, /, *, strict: bool = False, context: Run) -> int:
     lines = [Text.assemble(("error: ", "bold red"), str(one)) for one in report.errors]
     lines += [Text.assemble(("warning: ", "bold yellow"), str(one)) for one in report.warnings]
     if report.policy is not None:
-        lines.append(Text(f"{file} is a policy of {len(report.policy.versions)} versions, {report.policy.digest}"))
+        count = len(report.policy.versions)
+        lines.append(Text(f"{file} is a policy of {count} version{'' if count == 1 else 's'}, {report.policy.digest}"))
     context.answer(document, *lines)
     return exits.NO if failed else exits.OK
 
