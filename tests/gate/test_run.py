@@ -150,7 +150,7 @@ def test_a_use_that_asks_for_the_account(tmp_path: Path) -> None:
             e.AccountAttributesChanged(account=2, attributes={"plan": "pro"}, effective_at=COLLECTED - 1)
         )
         made.gate(corpus(tmp_path / "in", table), tmp_path / "out", columns, purpose="ranking")
-    assert denied(tmp_path / "out") == {2: "no-rule", 4: "no-rule", 7: "no-rule"}
+    assert denied(tmp_path / "out") == {2: "no-rule", 3: "refused", 4: "no-rule", 7: "no-rule"}
 
 
 def test_naive_instants_need_a_time_zone(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_nulls_and_odd_values_are_denied_as_unreadable(tmp_path: Path) -> None:
 
 def test_an_empty_corpus_gives_an_empty_output(tmp_path: Path) -> None:
     with platform(tmp_path) as made:
-        done = made.gate(corpus(tmp_path / "in", records(0), files=1), tmp_path / "out")
+        done = made.gate(corpus(tmp_path / "in", records().slice(0, 0), files=1), tmp_path / "out")
     assert done.manifest["counts"]["records"] == 0
     assert permitted(tmp_path / "out").schema.equals(records().schema)
     assert verify(tmp_path / "out") == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -15,8 +14,9 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sayso.engines.reading import corpus_schema, corpus_sql, literal, shape_of
-from sayso.errors import CorpusError, EngineError, Problem
+from sayso.engines.reading import corpus_schema, corpus_sql, shape_of
+from sayso.engines.staging import to_parquet
+from sayso.errors import EngineError
 from sayso.gate.columns import Columns
 from sayso.gate.engine import Question
 from sayso.plan.gate import Packing, Tables, combinations, numbered, verdicts
@@ -74,32 +74,9 @@ class DuckDBEngine:
             return pa.Table.from_batches(list(_stream(connection, expression))).cast(schema)
 
     def to_parquet(self, source: Path, form: str, target: Path, columns: Columns) -> None:
-        """Writes an NDJSON or CSV file as Parquet, instants left as the text that was written."""
-        connection = self._connect()
-        reader = "read_json" if form == "ndjson" else "read_csv"
-        how = ", format = 'newline_delimited'" if form == "ndjson" else ""
-        try:
-            found = connection.execute(f"DESCRIBE SELECT * FROM {reader}({literal(str(source))}{how})").fetchall()
-            types = {name: kind for name, kind, *_ in found}
-            if columns.collected_at in types:
-                types[columns.collected_at] = "VARCHAR"
-            given = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
-            option = "columns" if form == "ndjson" else "types"
-            connection.execute(
-                f"COPY (SELECT * FROM {reader}({literal(str(source))}{how}, {option} = {{{given}}})) "  # quoted
-                f"TO {literal(str(target))} (FORMAT parquet)"
-            )
-        except duckdb.Error as error:
-            # What DuckDB says may quote the line, which is somebody's words: only its number is passed on.
-            line = re.search(r"line:?\s+(\d+)", str(error), re.IGNORECASE)
-            raise CorpusError(
-                Problem(
-                    f"expected {form} that can be read from end to end ({type(error).__name__})",
-                    file=str(source),
-                    line=int(line[1]) if line else None,
-                    remedy="mend or remove the line, then run the gate again",
-                )
-            ) from None
+        """Writes an NDJSON or CSV file as Parquet (`engines.staging`)."""
+        with self._connect() as connection:
+            to_parquet(connection, source, form, target, columns)
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(config=self._settings)
@@ -113,7 +90,11 @@ def _named(connection: duckdb.DuckDBPyConnection, name: str, data: pa.Table | pa
 
 def _prepared(connection: duckdb.DuckDBPyConnection, question: Question) -> tuple[ir.Table, Tables]:
     """The corpus and the snapshot's tables, as expressions name them."""
-    connection.execute(f"CREATE TEMP VIEW corpus AS {corpus_sql(question)}")
+    reading = corpus_sql(question)
+    try:
+        connection.execute(f"CREATE TEMP VIEW corpus AS {reading}")
+    except duckdb.Error as error:
+        raise EngineError(f"duckdb could not read the corpus: {type(error).__name__}") from error
     held = {name: _named(connection, name, _narrow(table)) for name, table in question.snapshot.tables.items()}
 
     def unless_empty(name: str) -> ir.Table | None:

@@ -11,6 +11,9 @@ from sayso.policy.loading import contents
 from sayso.policy.source import Path as Place
 from sayso.policy.source import Source, read, shown
 
+NO_ZONES = ("localtime", "Factory", "posixrules")
+"""What the time zone database lists, but is another zone on another machine, or none."""
+
 
 @dataclass(frozen=True, slots=True)
 class SubjectColumn:
@@ -49,7 +52,7 @@ class Columns:
         if (self.category is None) == (self.category_constant is None):
             raise CorpusError("expected either a column of categories or one category for all; give one of the two")
         if self.time_zone is not None:
-            if self.time_zone not in available_timezones():
+            if self.time_zone not in available_timezones() or self.time_zone in NO_ZONES:
                 raise CorpusError(f"expected a time zone such as `Europe/Dublin`, got `{shown(self.time_zone)}`")
 
     @property
