@@ -74,6 +74,9 @@ def test_tables_that_no_table_is_like(tmp_path: Path) -> None:
     assert "expected an instant such as" in table(tmp_path, "long.csv", counted)
     (tmp_path / "year.csv").write_text(f"id,at,born\n1,1,{'9' * 5000}\n")
     assert table(tmp_path, "year.csv", counted) == "year.csv:1: column `born`: expected a year such as `1980`"
+    (tmp_path / "ragged.csv").write_text("id,at,born\n1,1,1980\n4711,1\n")
+    expected = "ragged.csv: the table could not be read: expected 3 columns in every row, got 2 in one"
+    assert table(tmp_path, "ragged.csv", counted) == expected
     far = pa.table({"id": [1], "at": pa.array([2**62], pa.timestamp("us", "UTC")), "born": [1980]})
     pq.write_table(far, tmp_path / "far.parquet")
     expected = "far.parquet: the table could not be read: it holds an instant outside of the years 1 to 9999"

@@ -21,6 +21,7 @@ from sayso.ledger.mapfile import When
 from sayso.ledger.sources import microseconds
 
 _DIGITS = re.compile(r"[0-9]{1,20}", re.ASCII)
+_RAGGED = re.compile(r"CSV parse error: .*?Expected (\d+) columns, got (\d+)")
 _UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
@@ -43,8 +44,7 @@ def rows(path: Path, needed: set[str], at_once: int) -> Iterator[list[dict[str, 
             case _:
                 raise EventError(f"expected a table named `.csv`, `.parquet` or `.ndjson`, got `{path.name}`")
     except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise EventError(Problem(f"the table could not be read: {reason}", file=str(path))) from error
+        raise EventError(Problem(f"the table could not be read: {_reason(error)}", file=str(path))) from error
     except (OverflowError, ValueError) as error:
         message = "the table could not be read: it holds an instant outside of the years 1 to 9999"
         raise EventError(Problem(message, file=str(path))) from error
@@ -80,6 +80,14 @@ def _ndjson(path: Path, needed: set[str], at_once: int) -> Iterator[list[dict[st
                 yield some
                 some = []
     yield some
+
+
+def _reason(error: Exception) -> str:
+    """Why a table could not be read; of what a library says only what shows nothing of the rows."""
+    ragged = _RAGGED.search(str(error))
+    if ragged is not None:
+        return f"expected {ragged[1]} columns in every row, got {ragged[2]} in one"
+    return getattr(error, "strerror", None) or type(error).__name__
 
 
 def _check(path: Path, needed: set[str], names: set[str]) -> None:
