@@ -73,9 +73,7 @@ def test_a_column_that_may_hold_no_null(house: Platform, tmp_path: Path) -> None
     assert gated(house, tmp_path, pa.table(plain.columns, schema=strict)) == {1: "refused"}
 
 
-@pytest.mark.parametrize(
-    "kind", [pa.list_(pa.int64()), pa.large_list(pa.int32()), pa.list_(pa.int64(), 2)], ids=str
-)
+@pytest.mark.parametrize("kind", [pa.list_(pa.int64()), pa.large_list(pa.int32()), pa.list_(pa.int64(), 2)], ids=str)
 def test_lists_of_subjects(house: Platform, tmp_path: Path, kind: pa.DataType) -> None:
     lists = [[1, 2], [1, 3], [None, 1], None, [99, 1], [2, 2]]
     assert gated(house, tmp_path, table(author=pa.array(lists, kind))) == {
