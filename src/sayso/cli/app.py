@@ -28,6 +28,12 @@ LEDGER = Path("sayso.ledger")
 """Where the ledger is if nobody says it."""
 _LEAST_WIDTH = 20
 
+
+def _shown(value: Any) -> str | None:
+    """A default as help shows it: none where leaving out an option means that nothing is said."""
+    return None if value in (None, False, ()) else str(getattr(value, "value", value))
+
+
 app = App(
     name="sayso",
     help="""Decides which records may be used to train AI, from a policy as code, a ledger of choices and a corpus.
@@ -37,7 +43,7 @@ Anything unknown, unreadable or failing denies. A first look: `sayso demo`. A fi
 """,
     help_format="markdown",
     version=lambda: version("sayso"),
-    default_parameter=Parameter(negative=()),
+    default_parameter=Parameter(negative=(), show_default=_shown),
 )
 app.meta.group_parameters = Group("Global options", sort_key=100)
 
