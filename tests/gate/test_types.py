@@ -41,6 +41,12 @@ def table(**columns: Any) -> pa.Table:
     return pa.table(plain | columns)
 
 
+def naming(name: str) -> Columns:
+    """The columns, with the one called `more` for this."""
+    more: dict[str, Any] = {name: "more"}
+    return replace(COLUMNS, **more)
+
+
 def gated(house: Platform, folder: Path, corpus: pa.Table, columns: Columns = COLUMNS, **more: Any) -> dict[Any, str]:
     """Why which are denied."""
     pq.write_table(corpus, folder / "in.parquet", **more)
@@ -276,7 +282,7 @@ def test_territories(house: Platform, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["territory", "reserved", "account"])
 def test_what_is_null_throughout_is_absent(house: Platform, tmp_path: Path, name: str) -> None:
-    columns = replace(COLUMNS, **{name: "more"})
+    columns = naming(name)
     assert gated(house, tmp_path, table(more=pa.nulls(2)), columns) == {}
 
 
@@ -287,7 +293,7 @@ def test_what_is_null_throughout_is_absent(house: Platform, tmp_path: Path, name
 )  # fmt: skip
 def test_types_that_cannot_say_it_are_refused(house: Platform, tmp_path: Path, name: str, column: list[Any]) -> None:
     with pytest.raises(CorpusError, match="in column `more`"):
-        gated(house, tmp_path, table(more=column), replace(COLUMNS, **{name: "more"}))
+        gated(house, tmp_path, table(more=column), naming(name))
 
 
 def test_reservations(house: Platform, tmp_path: Path) -> None:

@@ -12,11 +12,14 @@ import pyarrow.types as kinds
 from sayso.errors import CorpusError, Problem
 from sayso.gate.columns import Columns, SubjectColumn
 from sayso.gate.engine import Question
+from sayso.ledger.identity import LONGEST, IdType
 from sayso.plan.gate import Shape
 
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
 PLAIN = rf"\d{{4}}-\d{{2}}-\d{{2}}([Tt ]{_CLOCK}(:[0-5]\d(\.\d{{1,6}})?)?)?"
 ZONED = rf"\d{{4}}-\d{{2}}-\d{{2}}[Tt ]{_CLOCK}(:[0-5]\d(\.\d{{1,6}})?)?([Zz]|[+-]{_CLOCK})"
+OF_IDS = r"[^\x00-\x1f\x7f]+"
+"""What an id that is text consists of."""
 OWN = ("file_row_number", "file_index")
 """What DuckDB itself tells of a file's rows. A column of such a name would be taken for it."""
 WILDCARDS = "*?["
@@ -79,7 +82,7 @@ def corpus_sql(question: Question) -> str:
     """
     columns, schema = question.columns, question.schema
     _check_names(columns, schema)
-    ids = question.snapshot.standing.schema.field("subject").type
+    ids = _ids(question)
     selected = {
         "row": "file_row_number",
         "category": _category(columns, schema),
@@ -101,7 +104,7 @@ def corpus_sql(question: Question) -> str:
         selected["account"] = account
         selected["malformed"] = f"({quoted(columns.account)} IS NOT NULL AND {account} IS NULL)"
     elif question.snapshot.accounts is not None:
-        selected["account"] = "NULL::BIGINT" if kinds.is_integer(ids) else "NULL::VARCHAR"
+        selected["account"] = _no_id(ids)
     paths = ", ".join(file_literal(part.path) for part in question.parts)
     firsts = ", ".join(str(part.first) for part in question.parts)
     # A part's number among the files of the query; a list in a query is looked up faster than a name is joined.
@@ -155,21 +158,32 @@ def _several(columns: Columns, schema: pa.Schema) -> bool:
     return columns.several or (first in schema.names and _is_list(schema.field(first).type))
 
 
-def _id(expression: str, schema: pa.Schema, column: str, ids: pa.DataType, kind: pa.DataType | None = None) -> str:
-    """An id in the form of the ledger's; null where it is not of that form."""
+def _ids(question: Question) -> IdType:
+    if kinds.is_integer(question.snapshot.standing.schema.field("subject").type):
+        return IdType.INT64
+    return question.id_type or IdType.STRING
+
+
+def _no_id(ids: IdType) -> str:
+    return "NULL::BIGINT" if ids is IdType.INT64 else "NULL::VARCHAR"
+
+
+def _id(expression: str, schema: pa.Schema, column: str, ids: IdType, kind: pa.DataType | None = None) -> str:
+    """An id in the one form of the ledger's (`IdType.read`); null where it is not of that form."""
     found = schema.field(column).type if kind is None else kind
     if kinds.is_dictionary(found):
         found = found.value_type
     if kinds.is_null(found):
-        return "NULL::BIGINT" if kinds.is_integer(ids) else "NULL::VARCHAR"
-    if kinds.is_integer(ids) and kinds.is_integer(found):
+        return _no_id(ids)
+    if ids is IdType.INT64 and kinds.is_integer(found):
         return f"TRY_CAST({expression} AS BIGINT)"
     uuid = isinstance(found, pa.UuidType) or (kinds.is_fixed_size_binary(found) and found.byte_width == 16)
-    if not kinds.is_integer(ids) and uuid:
+    if ids is not IdType.INT64 and (uuid or (ids is IdType.UUID and _is_text(found))):
         return f"TRY_CAST({expression} AS UUID)::VARCHAR"
-    if not kinds.is_integer(ids) and _is_text(found):
-        return f"{expression}::VARCHAR"
-    wanted = "integers" if kinds.is_integer(ids) else "text or UUIDs"
+    if ids is IdType.STRING and _is_text(found):
+        text = f"{expression}::VARCHAR"
+        return f"CASE WHEN length({text}) <= {LONGEST} AND regexp_full_match({text}, {literal(OF_IDS)}) THEN {text} END"
+    wanted = "integers" if ids is IdType.INT64 else "text or UUIDs"
     raise CorpusError(f"expected {wanted} in column `{column}`, as the ledger's ids are, got `{found}`")
 
 
@@ -239,7 +253,7 @@ def _reserved(column: str, kind: pa.DataType, purposes: tuple[str, ...]) -> str:
     raise CorpusError(f"expected purposes (text, or a list of it) or booleans in column `{column}`, got `{kind}`")
 
 
-def _subjects(columns: Columns, schema: pa.Schema, ids: pa.DataType) -> str:
+def _subjects(columns: Columns, schema: pa.Schema, ids: IdType) -> str:
     """All subjects of a record as one list; null where a list itself could not be read."""
     lists = [_one_list(subject, schema, ids) for subject in columns.subjects]
     required = [
@@ -250,7 +264,7 @@ def _subjects(columns: Columns, schema: pa.Schema, ids: pa.DataType) -> str:
     return f"CASE WHEN {' OR '.join(required)} THEN NULL ELSE {joined} END" if required else joined
 
 
-def _one_list(subject: SubjectColumn, schema: pa.Schema, ids: pa.DataType) -> str:
+def _one_list(subject: SubjectColumn, schema: pa.Schema, ids: IdType) -> str:
     name, kind = quoted(subject.column), schema.field(subject.column).type
     role = "NULL::VARCHAR" if subject.role is None else f"{literal(subject.role)}::VARCHAR"
     if not _is_list(kind):

@@ -10,6 +10,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from sayso.gate.columns import Columns
+from sayso.ledger.identity import IdType
 from sayso.plan.snapshot import Snapshot
 
 
@@ -26,8 +27,8 @@ class Part:
 class Question:
     """What a query asks: the verdicts of the records in some parts, by a snapshot.
 
-    `reserving` are the purposes whose reservation reserves a record from this use; `subject_type` is that of the
-    ledger's ids.
+    `reserving` are the purposes whose reservation reserves a record from this use; `id_type` is that of the ledger's
+    ids, by which an id of another form is known (`None`: any text that a string id may be).
     """
 
     parts: tuple[Part, ...]
@@ -36,6 +37,7 @@ class Question:
     snapshot: Snapshot
     reserving: tuple[str, ...]
     stale: bool = False
+    id_type: IdType | None = None
 
 
 class Engine(Protocol):
