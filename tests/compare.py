@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import ibis
@@ -12,8 +13,9 @@ import pyarrow.compute as pc
 from sayso.consent.fold import Fact
 from sayso.consent.kin import groups
 from sayso.plan import accounts
-from sayso.plan.gate import Shape, Tables, combinations, verdicts
+from sayso.plan.gate import Packing, Shape, Tables, combinations, keyed, plain, verdicts
 from sayso.plan.history import history, told_once
+from sayso.plan.lookup import Lookup
 from sayso.plan.relevance import Relevance
 from sayso.plan.snapshot import Snapshot, build
 from sayso.plan.symbols import Symbols, symbols
@@ -145,6 +147,38 @@ def by_gate(connection: Any, world: World, records: Sequence[Record], *, several
         made = accounts.answered(made, connection.to_pyarrow(asked), relevance, world.known)
     expression = verdicts(ibis.memtable(read), shape, tables(made), made.dimensions)
     found = sorted(connection.to_pyarrow(expression).to_pylist(), key=lambda row: row["row"])
+    return _rows(made, world, records, found)
+
+
+def by_lookup(connection: Any, world: World, records: Sequence[Record]) -> list[Row]:
+    """The same of records of one author each, none of them reserved, by keys whose answers are looked up."""
+    made = snapshot(connection, world)
+    lone = pa.array([r.subjects[0].id if r.subjects else None for r in records], pa.int64())
+    read = corpus(records, world).drop_columns(["subjects", "reserved"]).append_column("subject", lone)
+    held = tables(made)
+    numbers = made.standing.append_column("person", pa.array(range(made.standing.num_rows), pa.int32()))
+    held = replace(held, standing=ibis.memtable(numbers.drop_columns(["behind"])), behind=None)
+    shape = Shape(written=True, malformed=True)
+    assert plain(shape, made.dimensions)
+    asked = connection.to_pyarrow(keyed(ibis.memtable(read), shape, held, made.dimensions))
+    lookup, packing = Lookup(made), Packing.of(made)
+    found = []
+    for batch in asked.to_batches():
+        for row in lookup.numbered(batch).to_pylist():
+            rest, category = divmod(row["number"], packing.categories)
+            result, territory = divmod(rest, packing.territories)
+            about = 0 if made.results.column("outcome")[result].as_py() > Outcome.NO_SUBJECT else -1
+            found.append(
+                {
+                    "row": row["row"], "result": result, "territory": territory - 2, "category": category - 1,
+                    "subject": about, "id": None, "position": row.get("position"),
+                }
+            )  # fmt: skip
+    return _rows(made, world, records, sorted(found, key=lambda row: row["row"]))
+
+
+def _rows(made: Snapshot, world: World, records: Sequence[Record], found: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """What verdicts say, in words."""
     assert [row["row"] for row in found] == list(range(len(records)))
     results = made.results.to_pylist()
     version = world.policy.in_force(world.use.at, world.context.withdrawn)

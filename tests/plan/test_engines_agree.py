@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sayso.policy.facts import Record
 from tests import strategies
-from tests.compare import by_gate, by_reference
+from tests.compare import by_gate, by_lookup, by_reference
 from tests.strategies import World
 
 RECORDS = 1000
@@ -45,6 +45,19 @@ def test_engines_agree_about_records_of_one_subject(duckdb: Any, world: World, s
     records = strategies.many_records(world, seed, RECORDS, several=False)
     held = [replace(r, subjects=tuple(replace(s, role=role) for s in r.subjects or ())) for r in records]
     agree(duckdb, world, held, several=False)
+
+
+@settings(max_examples=12)
+@given(world=strategies.worlds(accounts=False), seed=st.integers(0, 2**32))
+def test_answers_looked_up_are_those_that_are_joined(duckdb: Any, world: World, seed: int) -> None:
+    records = strategies.many_records(world, seed, RECORDS, several=False)
+    plain = [
+        replace(r, subjects=tuple(replace(s, role=None) for s in r.subjects or ()), reserved=frozenset())
+        for r in records
+        if r.subjects
+    ]
+    for record, said, expected in zip(plain, by_lookup(duckdb, world, plain), by_reference(world, plain), strict=True):
+        assert said == expected, record
 
 
 @settings(max_examples=12)

@@ -17,6 +17,7 @@ from sayso.errors import EngineError
 from sayso.plan import accounts
 from sayso.plan.classes import OnePerson
 from sayso.plan.gate import Shape, verdicts
+from sayso.plan.lookup import Lookup
 from sayso.plan.people import MEMBER_BITS, first_rows_alike, people
 from sayso.plan.relevance import NO_VERSION, Relevance
 from sayso.plan.segments import Keys
@@ -43,11 +44,12 @@ SYMBOLS = Symbols(
         Meaning(Kind.VOICE, ("gpc", 7), alone=True),
         Meaning(Kind.ERASED, None),
         Meaning(Kind.BORN, None),
+        Meaning(Kind.AGE, 18, border=True),
     ),
     {},
     frozenset(),
 )
-REFUSAL, SIGNAL, MANY, ERASURE, BIRTH = range(5)
+REFUSAL, SIGNAL, MANY, ERASURE, BIRTH, AGE = range(6)
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +198,20 @@ def test_people_of_the_same_words_are_alike_and_those_set_apart_are_not() -> Non
     said = [(0, REFUSAL), (1, REFUSAL), (2, SIGNAL), (3, MANY), (4, MANY), (5, REFUSAL), (6, ERASURE), (7, ERASURE)]
     assert keyed(said) == [0, 0, 1, 2, 3, 0, 4, 4]
     assert keyed([(0, ERASURE), (1, ERASURE), (1, ERASURE), (2, BIRTH), (3, BIRTH), (3, BIRTH)]) == [0, 1, 2, 3]
+
+
+def test_a_use_that_asks_for_the_account_has_no_answers_to_look_up(duckdb: Any) -> None:
+    made = snapshot(duckdb, world(ALWAYS))
+    with pytest.raises(EngineError, match="one for each key"):
+        Lookup(replace(made, answers=made.answers.slice(1)))
+
+
+def test_of_people_apart_every_segment_has_its_own_key() -> None:
+    told = [(1, START + 1, 2, AGE, 1, False), (1, START + 2, 3, AGE, 1, False)]
+    rows: list[tuple[int, ...]] = [(1, START, 1, BIRTH, 1, False), *told]
+    (run,) = people(batches(rows))
+    keys = Keys(Relevance(NOBODYS.context, NOBODYS.known, NOBODYS.use), SYMBOLS).of(run).key.tolist()
+    assert keys == [0, 1, 2]
 
 
 def test_more_than_can_be_told_apart_is_an_error() -> None:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 import duckdb
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,8 +20,9 @@ from sayso.engines.staging import to_parquet
 from sayso.errors import EngineError
 from sayso.gate.columns import Columns
 from sayso.gate.engine import Question
-from sayso.plan.gate import Packing, Tables, combinations, numbered, verdicts
+from sayso.plan.gate import Packing, Tables, combinations, keyed, numbered, plain, verdicts
 from sayso.plan.history import history
+from sayso.plan.lookup import Lookup
 
 ROWS_A_BATCH = 262_144
 DEFAULT_MEMORY = "1200MiB"
@@ -57,9 +59,14 @@ class DuckDBEngine:
     def verdicts(self, question: Question) -> Iterator[pa.RecordBatch]:
         """The verdicts of `plan.gate.numbered` for the records of some Parquet files."""
         with self._connect() as connection:
-            corpus, tables = _prepared(connection, question)
             dimensions = question.snapshot.dimensions
             shape, answers = shape_of(question), question.snapshot.answers
+            looks_up = plain(shape, dimensions) and not question.stale
+            corpus, tables = _prepared(connection, question, with_positions=not looks_up)
+            if looks_up:
+                lookup = Lookup(question.snapshot)
+                yield from map(lookup.numbered, _stream(connection, keyed(corpus, shape, tables, dimensions)))
+                return
             told = verdicts(corpus, shape, tables, dimensions, stale=question.stale)
             resting = any(answers.column(name).null_count < len(answers) for name in ("slot", "position"))
             packing = Packing.of(question.snapshot)
@@ -88,8 +95,10 @@ def _named(connection: duckdb.DuckDBPyConnection, name: str, data: pa.Table | pa
     return ibis.table(ibis.schema(data.schema), name=name)
 
 
-def _prepared(connection: duckdb.DuckDBPyConnection, question: Question) -> tuple[ir.Table, Tables]:
-    """The corpus and the snapshot's tables, as expressions name them."""
+def _prepared(
+    connection: duckdb.DuckDBPyConnection, question: Question, *, with_positions: bool = True
+) -> tuple[ir.Table, Tables]:
+    """The corpus and the snapshot's tables, as expressions name them; those of positions only where asked for."""
     reading = corpus_sql(question)
     try:
         connection.execute(f"CREATE TEMP VIEW corpus AS {reading}")
@@ -103,7 +112,7 @@ def _prepared(connection: duckdb.DuckDBPyConnection, question: Question) -> tupl
     def behind(name: str) -> ir.Table | None:
         table = question.snapshot.tables.get(name)
         slots = question.snapshot.answers.column("slot")
-        asked = question.snapshot.accounts is not None or slots.null_count < len(slots)
+        asked = with_positions and (question.snapshot.accounts is not None or slots.null_count < len(slots))
         having = None if table is None or not asked else table.filter(pc.is_valid(table.column("behind")))
         if having is None or not having.num_rows:
             return None
@@ -122,7 +131,10 @@ def _narrow(table: pa.Table) -> pa.Table:
     idle = [f"{kind}{name[1]}" for name in borders if table.column(name).null_count == len(table) for kind in "bc"]
     if borders and not pc.any(table.column("more")).as_py():
         idle.append("more")
-    return table.drop_columns([*idle, *(["behind"] if borders else [])])
+    if not borders:
+        return table
+    kept = table.drop_columns([*idle, "behind"])
+    return kept.append_column("person", pa.array(np.arange(kept.num_rows, dtype=np.int32)))
 
 
 def _stream(connection: duckdb.DuckDBPyConnection, expression: ir.Table) -> Iterator[pa.RecordBatch]:

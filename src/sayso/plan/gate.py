@@ -18,6 +18,7 @@ VERDICTS = ("row", "result", "territory", "category", "subject", "id", "position
 SUBDIVISION = "^[A-Z]{2}-[A-Z0-9]{1,3}$"
 WELL_FORMED = "^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
 NUMBERED = ("row", "number", "id", "position")
+KEYED = ("row", "key", "category", "person")
 UNREADABLE, STALE, NO_SUBJECT, RESERVED = range(4)
 """The numbers of `results.FIXED`."""
 ABSENT = -1
@@ -143,6 +144,26 @@ def numbered(verdicts: ir.Table, packing: Packing, *, several: bool, positions: 
     return verdicts.select(**columns)
 
 
+def plain(shape: Shape, dimensions: Dimensions) -> bool:
+    """Whether a corpus is one of records with one subject that counts, of which nothing but that person is asked."""
+    return not (shape.several or shape.reserved or shape.account or shape.role in dimensions.unasked)
+
+
+def keyed(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions) -> ir.Table:
+    """The columns KEYED of a `plain` corpus: the same expression up to the key of the answer.
+
+    For an engine that looks answers up by their place (`lookup`) sooner than it joins them. `key` is -1 of a record that
+    is unreadable, `person` the row of standing, -1 of nobody known; `tables.standing` has it as `person`.
+    """
+    asked = _asked(_read(corpus, shape, tables, dimensions), shape, tables, dimensions)
+    return asked.select(
+        row=asked.row,
+        key=asked.asked.fill_null(ABSENT),
+        category=asked.number.fill_null(ABSENT).cast("int32"),
+        person=asked.person.fill_null(ABSENT).cast("int32"),
+    )
+
+
 def _read(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions) -> ir.Table:
     """The corpus with the place of each record on the axes, and `unread` where it could not be read."""
     names = tables.categories.rename(category_name="name")
@@ -159,15 +180,17 @@ def _read(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions
     exact = tables.places.select(exact_code="code", exact_place="place")
     read = read.left_join(exact, read.written == exact.exact_code)
     country = tables.places.select(country_code="code", country_place="rest")
-    subdivision = read.written.re_search(SUBDIVISION) & read.exact_place.isnull()
+    # Only what no table lists is looked at letter by letter.
+    unlisted = read.written.notnull() & read.exact_place.isnull()
+    subdivision = ibis.ifelse(unlisted, read.written.re_search(SUBDIVISION), False)
+    read = read.mutate(malformed_territory=ibis.ifelse(unlisted, ~read.written.re_search(WELL_FORMED), False))
     read = read.left_join(
         country, ibis.ifelse(subdivision, read.written[:2], ibis.null("string")) == country.country_code
     )
-    malformed = read.exact_place.isnull() & ~read.written.re_search(WELL_FORMED)
     place = ibis.cases(
         (read.written.isnull(), 0), else_=ibis.coalesce(read.exact_place, read.country_place, UNKNOWN_PLACE)
     )
-    return read.mutate(place=place, unread=read.unread | (read.written.notnull() & malformed.fill_null(True)))
+    return read.mutate(place=place, unread=read.unread | read.malformed_territory)
 
 
 def combinations(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions) -> ir.Table:

@@ -224,6 +224,9 @@ class Keys:
             "said_before": at_rows(counted(some, border & (kind == Kind.VOICE)), rows, 0),
             "told_before": at_rows(counted(some, border & telling & self.relevance.after_notice), rows, 0),
         } | self._periods(start, rows, firsts)
+        # Of people apart nothing but the order tells one segment from the next.
+        nth = np.arange(len(whose)) - firsts[whose]
+        columns["said_before"] = np.where(apart[whose] > 0, nth, columns["said_before"])
         key, fresh = self._number([columns[part.name] for part in fields(Key)])
         voices, voice_ends = _events(some, np.isin(kind, [Kind.VOICE, Kind.ERASED]) & matters)
         tellings, telling_ends = _events(some, np.isin(kind, [Kind.STATE, Kind.DELIVERED]))

@@ -1,0 +1,51 @@
+"""The second half of the gate's expression, for an engine that looks answers up by their place instead of joining them.
+
+A snapshot's answers are dense, so that a key is a row of them; and what a denial rests on is a row of standing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from sayso.errors import EngineError
+from sayso.plan.gate import NONE, UNREADABLE, Packing
+from sayso.plan.snapshot import Snapshot
+
+NO_POSITION = -1
+
+
+class Lookup:
+    """The answers of one snapshot by key, as `gate.numbered` packs them.
+
+    Raises EngineError for a snapshot whose answers are not dense, as where the use asks for the account.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        answers, packing = snapshot.answers, Packing.of(snapshot)
+        keys = answers.column("key").to_numpy()
+        if snapshot.accounts is not None or not np.array_equal(keys, np.arange(len(keys))):
+            raise EngineError("expected the answers of a use that asks for nobody's account, one for each key")
+
+        def numbers(name: str, otherwise: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+            # The last entry is for key -1.
+            return np.append(answers.column(name).fill_null(otherwise).to_numpy().astype(np.int64), otherwise)
+
+        result, territory = numbers("result", UNREADABLE), numbers("territory", NONE)
+        self._packed = (result * packing.territories + territory - NONE) * packing.categories + 1
+        self._slot, self._position = numbers("slot", NO_POSITION), numbers("position", NO_POSITION)
+        self._rests = bool((self._slot >= 0).any() or (self._position >= 0).any())
+        behind = snapshot.standing.column("behind").combine_chunks()
+        self._behind = behind.values.to_numpy()
+        self._starts = behind.offsets.to_numpy()
+
+    def numbered(self, keyed: pa.RecordBatch) -> pa.RecordBatch:
+        """Rows of `gate.keyed` as those of `gate.numbered`."""
+        key, category, person = (keyed.column(name).to_numpy() for name in ("key", "category", "person"))
+        columns = {"row": keyed.column("row"), "number": pa.array((self._packed[key] + category).astype(np.uint32))}
+        if self._rests:
+            position = self._position[key]
+            own = np.flatnonzero(self._slot[key] >= 0)
+            position[own] = self._behind[self._starts[person[own]] + self._slot[key[own]]]
+            columns["position"] = pa.array(position, mask=position == NO_POSITION)
+        return pa.RecordBatch.from_pydict(columns)
