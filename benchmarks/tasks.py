@@ -9,7 +9,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,11 +22,13 @@ import pyarrow.parquet as pq
 
 from benchmarks import data
 from sayso.api import open_ledger
+from sayso.api.deciding import Decisions
 from sayso.engines.duckdb import DuckDBEngine
 from sayso.gate import snapshots
 from sayso.gate.run import Job
 from sayso.gate.run import run as gate_run
 from sayso.ledger.facts import Party
+from sayso.ledger.identity import IdType
 from sayso.plan.decider import Decider
 from sayso.policy.decide import decide
 from sayso.policy.facts import Record, Subject, Use
@@ -128,10 +130,15 @@ def group(ledger: str) -> dict[str, Any]:
         return clock.read() | {"subjects": people}
 
 
-def gate(ledger: str, purpose: str, kept: str, corpus: str) -> dict[str, Any]:
-    """A gated copy from a kept snapshot: reasons, counts, SHA-256 of all files and the manifest."""
-    with open_ledger(ledger, now=lambda: data.AT) as opened, _scratch(Path(corpus).parent) as into:
+def gate(ledger: str, purpose: str, kept: str, *corpora: str) -> dict[str, Any]:
+    """A gated copy from a kept snapshot: reasons, counts, SHA-256 of all files and the manifest.
+
+    Of a corpus that is named with `:n` the first n files are gated; one that is named again is linked beside.
+    """
+    folder = Path(corpora[0].partition(":")[0]).parent
+    with open_ledger(ledger, now=lambda: data.AT) as opened, _scratch(folder) as into:
         pinned = snapshots.load(Path(kept))
+        corpus = str(_several(corpora, into / "in"))
         clock = _Clock()
         job = Job(
             Use(purpose, data.RECIPIENT, data.AT), False, (corpus,), data.COLUMNS, into / "out",
@@ -141,6 +148,18 @@ def gate(ledger: str, purpose: str, kept: str, corpus: str) -> dict[str, Any]:
         counts = done.manifest["counts"]
         share = counts["denied"] / counts["records"]
         return clock.read() | {"denied": share, "reasons": counts["by_reason"], "grounds": counts["by_ground"]}
+
+
+def _several(corpora: Sequence[str], into: Path) -> Path:
+    """One folder with the files of several corpora."""
+    if len(corpora) == 1 and ":" not in corpora[0]:
+        return Path(corpora[0])
+    into.mkdir()
+    for number, name in enumerate(corpora):
+        path, _, most = name.partition(":")
+        for file in sorted(Path(path).glob("*.parquet"))[: int(most) if most else None]:
+            (into / f"{number:03}-{file.name}").hardlink_to(file)
+    return into
 
 
 def whole(ledger: str, purpose: str, corpus: str) -> dict[str, Any]:
@@ -167,12 +186,13 @@ def decision(ledger: str, purpose: str, kept: str) -> dict[str, Any]:
     with open_ledger(ledger, now=lambda: data.AT) as opened:
         pinned = snapshots.load(Path(kept))
         decider = Decider(pinned.snapshot)
+        view = opened.parts.reader.view()
+        asked = Decisions(decider, pinned, {}, IdType.INT64, lambda: data.AT)
         people = pinned.snapshot.standing.column("subject")[
             :: max(1, pinned.snapshot.standing.num_rows // 50_000)
         ].to_pylist()
         collected = data.AT - 1
         look_up = dict.fromkeys(people, 1)
-        view = opened.parts.reader.view()
         use = Use(purpose, data.RECIPIENT, data.AT)
         policy = view.context.policy
         some = people[:2000]
@@ -180,6 +200,7 @@ def decision(ledger: str, purpose: str, kept: str) -> dict[str, Any]:
             view.known.subject(subject)
         return {
             "dict": _median(lambda n: look_up.get(people[n]), len(people)),
+            "decisions": _median(lambda n: asked.decide(people[n], "posts", collected), len(people)),
             "decider": _median(lambda n: decider.decide(people[n], "posts", collected), len(people)),
             "reference": _median(
                 lambda n: decide(policy, use, Record((Subject(some[n]),), "posts", collected), view.known), len(some)
