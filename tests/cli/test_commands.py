@@ -161,6 +161,7 @@ def test_a_choice_is_heard(filled: Sayso) -> None:
         ["gate", "posts.ndjson", *USE, "--dry-run", "--columns", "corpus.yaml", "--dataset", "d"],
         ["gate", "posts.ndjson", *USE, "--dry-run", "--columns", "corpus.yaml", "--memory", "much"],
         ["gate", "posts.ndjson", *USE, "--dry-run", "--columns", "corpus.yaml", "--threads", "0"],
+        ["gate", "posts.ndjson", *USE, "--dry-run", "--columns", "corpus.yaml", "--threads", "99999999999"],
         ["gate", "posts.ndjson", *USE, "--dry-run", "--columns", "corpus.yaml", "--canaries", "-1"],
         ["ledger", "import", "events.ndjson", "--batch", "0"],
         ["polcy"],
