@@ -311,17 +311,16 @@ print("done", flush=True)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wait", [0.05, 0.3, 0.6, 0.9, 1.2])
+@pytest.mark.parametrize("wait", [0.1, 0.6])
 def test_a_gate_that_is_killed_leaves_nothing_to_be_taken_for_an_output(tmp_path: Path, wait: float) -> None:
     with platform(tmp_path):
-        corpus(tmp_path / "in", records(200_000), files=4, group=1000)
-    process = subprocess.Popen([sys.executable, "-c", GATE, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    time.sleep(wait)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    done = process.stdout.read() == "done\n"
+        corpus(tmp_path / "in", records(20_000), files=4, group=1000)
+    with subprocess.Popen([sys.executable, "-c", GATE, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(wait)
+        os.kill(process.pid, signal.SIGKILL)
+        done = process.stdout.read() == "done\n"
     assert (tmp_path / "out").exists() is done or verify(tmp_path / "out") == []
     if not done and not (tmp_path / "out").exists():
         finished = subprocess.run(

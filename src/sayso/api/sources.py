@@ -101,7 +101,10 @@ def staged_of(source: Any) -> Staged:
 
 def _columns(table: pa.Table) -> Callable[[Sequence[str] | None], pa.Table]:
     def some(names: Sequence[str] | None) -> pa.Table:
-        return table if names is None else table.select([name for name in names if name in table.column_names])
+        # By place: a name that there is twice is told of where all names are checked.
+        return (
+            table if names is None else table.select([at for at, one in enumerate(table.column_names) if one in names])
+        )
 
     return some
 

@@ -146,9 +146,15 @@ def open_inputs(patterns: Sequence[str], columns: Columns, engine: Engine, stagi
             problems.append(Problem(f"expected no view in column `{viewed[0]}`", str(source), remedy=remedy))
         elif differs:
             problems.append(Problem(f"{differs}, as in `{inputs[0].name}`", file=str(source)))
-    for missing in [name for name in columns.used if inputs and name not in inputs[0].schema.names]:
-        known = ", ".join(f"`{name}`" for name in inputs[0].schema.names)
-        problems.append(Problem(f"the corpus has no column `{missing}`; it has {known}"))
+    for name in columns.used if inputs else ():
+        names = inputs[0].schema.names
+        if name not in names:
+            known = ", ".join(f"`{name}`" for name in names)
+            problems.append(Problem(f"the corpus has no column `{name}`; it has {known}"))
+        elif names.count(name) > 1:
+            problems.append(
+                Problem(f"expected one column `{name}`, got {names.count(name)}", remedy="rename the others")
+            )
     if problems:
         raise CorpusError(problems)
     return inputs
