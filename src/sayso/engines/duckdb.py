@@ -25,7 +25,7 @@ from sayso.plan.history import history
 from sayso.plan.lookup import Lookup
 
 ROWS_A_BATCH = 262_144
-DEFAULT_MEMORY = "1200MiB"
+DEFAULT_MEMORY = "900MiB"
 
 
 class DuckDBEngine:
