@@ -22,6 +22,9 @@ from sayso.ledger import events as e
 from sayso.policy.facts import Use
 from sayso.policy.model import Policy
 
+MOST_CANARIES = 1_000_000
+"""So many records at most are planted: they go with every twenty million records that are decided."""
+
 
 class GateOptions(TypedDict, total=False):
     """What `Ledger.gate` may be told beside the source, the use and the columns."""
@@ -70,8 +73,8 @@ def gate(
     release = at is None and position is None and policy is None
     if dataset is not None and (dry_run or not release):
         raise UsageError("only a release that is written can be recorded as a dataset; leave `dataset` out")
-    if canaries < 0:
-        raise UsageError(f"expected a number of canaries from 0 on, got `{canaries}`")
+    if not 0 <= canaries <= MOST_CANARIES:
+        raise UsageError(f"expected a number of canaries from 0 to {MOST_CANARIES:,}, got `{canaries}`")
     mapped = columns if isinstance(columns, Columns) else columns_from_yaml(Path(columns))
     use = Use(purpose, recipient, parts.now() if at is None else instant_of(at))
     task = _Task(parts, use, release, mapped, position, policy_of(policy), canaries, memory, threads, progress)

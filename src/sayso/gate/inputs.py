@@ -59,7 +59,9 @@ def find(patterns: Sequence[str]) -> list[tuple[Path, str]]:
     problems: list[Problem] = []
     for pattern in patterns:
         path = Path(pattern)
-        if path.is_dir():
+        if not pattern:
+            files, root = [], path
+        elif path.is_dir():
             files = sorted(one for one in path.rglob("*") if _suffix(one) in FORMS and _visible(one, path))
             root = path
         elif path.is_file():

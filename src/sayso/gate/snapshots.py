@@ -151,7 +151,7 @@ def _kin(view: View, ids: pa.DataType) -> pa.Table:
 def _digest(snapshot: Snapshot, pins: dict[str, Any]) -> str:
     """SHA-256 over the pins and every table's Arrow stream."""
     whole = hashlib.sha256()
-    whole.update(canonical_bytes(pins | {"dimensions": _dimensions(snapshot.dimensions)}))
+    whole.update(canonical_bytes(_exact(pins | {"dimensions": _dimensions(snapshot.dimensions)})))
     whole.update(canonical_bytes([list(snapshot.territories), list(snapshot.category_names)]))
 
     class Sink:
@@ -173,6 +173,19 @@ def _digest(snapshot: Snapshot, pins: dict[str, Any]) -> str:
             for start in range(0, table.num_rows, DIGESTED_ROWS):
                 stream.write_table(table.slice(start, DIGESTED_ROWS).combine_chunks())
     return PREFIX + whole.hexdigest()
+
+
+def _exact(value: Any) -> Any:
+    """The same with numbers as text: an instant may be greater than what JSON's numbers hold exactly."""
+    match value:
+        case dict():
+            return {name: _exact(one) for name, one in value.items()}
+        case list():
+            return [_exact(one) for one in value]
+        case int():
+            return str(value)
+        case _:
+            return value
 
 
 def _dimensions(dimensions: Dimensions) -> dict[str, Any]:
