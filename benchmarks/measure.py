@@ -53,10 +53,12 @@ def run(arguments: Sequence[str]) -> Run:
     return Run(said.pop("wall", wall), said.pop("cpu", used.ru_utime + used.ru_stime), used.ru_maxrss / 1024, said)
 
 
-def pairs(first: Sequence[str], second: Sequence[str], count: int, told: Callable[[str], None]) -> Ratio:
-    """Both tasks in turn, `count` times after one of each that is not counted."""
-    run(first)
-    run(second)
+def pairs(
+    first: Sequence[str], second: Sequence[str], count: int, told: Callable[[str], None], *, warm: bool = True
+) -> Ratio:
+    """Both tasks in turn, `count` times; after one of each that is not counted, where they are to be `warm`."""
+    for task in (first, second) if warm else ():
+        run(task)
     found: list[tuple[Run, Run]] = []
     for number in range(count):
         both = (run(first), run(second)) if number % 2 == 0 else tuple(reversed((run(second), run(first))))
