@@ -43,10 +43,13 @@ def parse(text: str) -> int:
 
 
 def from_datetime(value: datetime) -> int:
-    """The instant of an aware datetime. Raises InstantError for a naive one."""
+    """The instant of an aware datetime. Raises InstantError for a naive one, and for one that is in no year of UTC."""
     if value.tzinfo is None or value.utcoffset() is None:
         raise InstantError(f"datetime `{value.isoformat()}` is naive; give it a time zone")
-    return (value - EPOCH) // timedelta(microseconds=1)
+    instant = (value - EPOCH) // timedelta(microseconds=1)
+    if not EARLIEST <= instant <= LATEST:
+        raise InstantError(f"expected an instant that exists in UTC, got `{value.isoformat()}`")
+    return instant
 
 
 def to_datetime(instant: int) -> datetime:

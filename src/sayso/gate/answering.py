@@ -52,7 +52,9 @@ def answers(
     table = _table(records, ids)
     pq.write_table(table, path)
     reserving = view.context.policy.purposes.above(use.purpose)
-    question = Question((Part(path, len(records), 0),), COLUMNS, table.schema, look.pinned.snapshot, reserving)
+    question = Question(
+        (Part(path, len(records), 0),), COLUMNS, table.schema, look.pinned.snapshot, reserving, False, store.id_type
+    )
     if look.pinned.snapshot.accounts is not None:
         relevance = Relevance(view.context, view.known, use)
         combined = engine.combinations(question)

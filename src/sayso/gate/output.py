@@ -9,9 +9,11 @@ import hashlib
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -154,6 +156,8 @@ def _write(
     rows = passed = 0
     schema = denied_schema(file.schema, columns, report.ids)
     with (
+        closing(let_through),
+        closing(refused),
         pq.ParquetWriter(let_through, source.schema_arrow, **mirrored(source)) as out,
         pq.ParquetWriter(refused, schema, compression="snappy") as log,
     ):
@@ -172,8 +176,6 @@ def _write(
                 log.write_table(_denials(table, mask, at, rows, verdicts, report, columns, schema))
             rows += table.num_rows
             done(table.num_rows)
-    let_through.close()
-    refused.close()
     return (
         Written(f"{PERMITTED}/{name}", let_through.digest, passed),
         Written(f"{DENIED}/{name}", refused.digest, rows - passed),
@@ -253,7 +255,11 @@ def _subjects(
         return behind.ids
     about = np.array([answer.outcome > Outcome.NO_SUBJECT for answer in answers])[which]
     own = table.column(columns.subjects[0].column).take(pa.array(rows)).combine_chunks()
-    return pc.if_else(pa.array(about), own.cast(report.ids), pa.scalar(None, report.ids))
+    if isinstance(own.type, pa.UuidType) or pa.types.is_fixed_size_binary(own.type):
+        raw = own.storage if isinstance(own, pa.ExtensionArray) else own
+        own = pa.array([None if one is None else str(UUID(bytes=one)) for one in raw.to_pylist()], pa.string())
+    # Nulled before the cast: what is no id of the ledger's may not even fit its type.
+    return pc.if_else(pa.array(about), own, pa.scalar(None, own.type)).cast(report.ids)
 
 
 def _column(table: pa.Table, name: str | None) -> pa.Array | None:

@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from sayso.consent.reader import Reader, View
 from sayso.errors import CanaryError, CorpusError, EngineError
 from sayso.gate import canaries, counting, manifest
@@ -28,6 +30,7 @@ from sayso.gate.looks import Look, changed, merged
 from sayso.gate.output import Gated, Report, count_file, gate_file
 from sayso.gate.snapshots import Pinned, make
 from sayso.gate.verdicts import Codec, Verdicts, chunks, collect
+from sayso.ledger.identity import IdType
 from sayso.plan import accounts
 from sayso.plan.relevance import Relevance
 from sayso.policy.facts import Use
@@ -81,7 +84,7 @@ def run(job: Job, engine: Engine, reader: Reader, *, now: Callable[[], int], pro
         progress("snapshot", 1, 1)
         files = open_inputs(job.inputs, job.columns, engine, work / "staged")
         planted = canaries.plant(files, job, first, work / "planted") if job.canaries else None
-        gate = _Gate(job, engine, files, planted, work, progress)
+        gate = _Gate(job, engine, files, planted, work, progress, reader.journal.id_type)
         gated, counts = gate.all(first)
         second = None
         if job.release and job.output is not None:
@@ -91,12 +94,7 @@ def run(job: Job, engine: Engine, reader: Reader, *, now: Callable[[], int], pro
         told = _manifest(job, engine, view, first, second, gated, counts)
         if job.output is None:
             return Outcome(told, None)
-        (work / manifest.FILE).write_bytes(manifest.encode(told))
-        for staged in ("staged", "planted"):
-            shutil.rmtree(work / staged, ignore_errors=True)
-        _make_durable(work)
-        work.rename(job.output)
-        _sync(job.output.parent)
+        _publish(work, job.output, told)
         return Outcome(told, job.output)
 
 
@@ -104,11 +102,12 @@ class _Gate:
     """One corpus, gated by one look at the ledger or by two."""
 
     def __init__(
-        self, job: Job, engine: Engine, files: Sequence[Input], planted: Input | None, work: Path, progress: Progress
-    ) -> None:
+        self, job: Job, engine: Engine, files: Sequence[Input], planted: Input | None, work: Path, progress: Progress,
+        id_type: IdType,
+    ) -> None:  # fmt: skip
         self.job, self.engine, self.files, self.planted, self.work = job, engine, files, planted, work
         self.progress, self.total = progress, sum(file.rows for file in files)
-        self.done = 0
+        self.done, self.id_type = 0, id_type
         self._lock = threading.Lock()
 
     def all(self, look: Look) -> tuple[list[Gated], Counter[counting.Cell]]:
@@ -162,7 +161,7 @@ class _Gate:
         reserving = look.view.context.policy.purposes.above(self.job.use.purpose)
         question = Question(
             tuple(part for part in parts if part.rows), self.job.columns, asked[0].schema, look.pinned.snapshot,
-            reserving, look.stale,
+            reserving, look.stale, self.id_type,
         )  # fmt: skip
         self.progress("deciding", 0, at)
         if look.pinned.snapshot.accounts is not None:
@@ -200,8 +199,9 @@ class _Gate:
             try:
                 for future in pending:
                     yield future.result()
-            except OSError as error:
-                raise EngineError(f"could not write the output: {error.strerror or type(error).__name__}") from error
+            except (OSError, pa.ArrowException) as error:
+                told = getattr(error, "strerror", None) or type(error).__name__
+                raise EngineError(f"could not read the corpus or write the output: {told}") from error
             finally:
                 stopped.set()
                 for future in pending:
@@ -213,8 +213,28 @@ class _Gate:
             self.progress("writing", self.done, self.total)
 
 
+def _publish(work: Path, output: Path, told: dict[str, Any]) -> None:
+    """Writes the manifest, makes all of it durable and moves it to its place. Raises EngineError; CorpusError if taken."""
+    try:
+        (work / manifest.FILE).write_bytes(manifest.encode(told))
+        for staged in ("staged", "planted"):
+            shutil.rmtree(work / staged, ignore_errors=True)
+        _make_durable(work)
+        if os.path.lexists(output):  # a move would take the place of an empty directory
+            raise CorpusError(f"the output `{output.name}` is there already; name another, or remove it")
+        work.rename(output)
+        _sync(output.parent)
+    except OSError as error:
+        raise EngineError(f"could not write the output: {error.strerror or type(error).__name__}") from error
+
+
 def _look(job: Job, view: View, reader: Reader, engine: Engine, present: int) -> Look:
-    pinned = job.snapshot or make(reader.journal.store, view, job.use, engine)
+    kept = job.snapshot
+    if kept is not None and (kept.use.purpose, kept.use.recipient) != (job.use.purpose, job.use.recipient):
+        raise CorpusError(
+            f"the snapshot is of another use (`{kept.use.purpose}` by `{kept.use.recipient}`); make one of this"
+        )
+    pinned = kept or make(reader.journal.store, view, job.use, engine)
     stale = job.snapshot is not None and job.release and present >= pinned.valid_until
     return Look(view, pinned, stale)
 
@@ -265,7 +285,7 @@ def _manifest(
 @contextmanager
 def _place(output: Path | None) -> Iterator[Path]:
     """A hidden directory beside the output's place to work in. Gone again unless it became the output."""
-    if output is not None and output.exists():
+    if output is not None and os.path.lexists(output):
         raise CorpusError(f"the output `{output.name}` is there already; name another, or remove it")
     if output is None:
         with tempfile.TemporaryDirectory() as scratch:
