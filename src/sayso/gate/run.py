@@ -194,11 +194,18 @@ class _Gate:
                 several_threads=len(self.files) == 1, done=self._tell, stopped=stopped,
             )  # fmt: skip
 
-        with ThreadPoolExecutor(self.job.threads) as pool:
+        # What is written reaches the disk while the next files are made.
+        with ThreadPoolExecutor(self.job.threads) as pool, ThreadPoolExecutor(1) as disk:
             pending = [pool.submit(one, index) for index in which]
             try:
+                flushed = []
                 for future in pending:
-                    yield future.result()
+                    gated = future.result()
+                    written = (one for one in (gated.permitted, gated.denied) if one is not None)
+                    flushed += [disk.submit(_sync, self.work / one.path) for one in written]
+                    yield gated
+                for flushing in flushed:
+                    flushing.result()
             except (OSError, pa.ArrowException) as error:
                 told = getattr(error, "strerror", None) or type(error).__name__
                 raise EngineError(f"could not read the corpus or write the output: {told}") from error

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from sayso.territory import canonical
 
 Packed = npt.NDArray[np.uint32]
 UNANSWERED = np.uint32(0xFFFFFFFF)
+TALLIED = 1 << 21
+"""Numbers below this are counted in an array as long as the greatest, sooner than by sorting them."""
 WRITTEN = 1
 """Where the territory of the evidence is packed, the one that is written on the record; 0 is none."""
 
@@ -96,11 +99,17 @@ class Verdicts:
         each of `territories`), where the verdict is of it.
         """
         packed = self.packed[first:until]
-        if territories is None:
-            return _counted(packed, np.zeros(len(packed), np.int64), [None])
-        own = self.codec.of_written(packed)
-        codes, said = canonical_codes(territories)
-        return _counted(packed, np.where(own, codes, 0), said)
+        own = np.empty(0, np.int64)
+        if territories is not None:
+            of_written = self.codec.of_written(packed)
+            own = np.flatnonzero(of_written)
+            packed = packed[~of_written] if len(own) else packed
+        counts = _counted(packed)
+        if territories is not None and len(own):
+            codes, said = canonical_codes(territories.take(pa.array(own)))
+            pairs = _counted(self.packed[first:until][own].astype(np.int64) * len(said) + codes)
+            counts |= {(pair // len(said), said[pair % len(said)]): count for (pair, _), count in pairs.items()}
+        return counts
 
 
 def canonical_codes(territories: pa.Array) -> tuple[npt.NDArray[np.int64], list[str | None]]:
@@ -112,13 +121,15 @@ def canonical_codes(territories: pa.Array) -> tuple[npt.NDArray[np.int64], list[
     return code_of[encoded.indices.fill_null(len(plain)).to_numpy(zero_copy_only=False)], said
 
 
-def _counted(
-    packed: Packed, codes: npt.NDArray[np.int64], said: Sequence[str | None]
-) -> Counter[tuple[int, str | None]]:
-    """How many rows have each pair of a number and a code."""
-    pairs, counts = np.unique(packed.astype(np.int64) * len(said) + codes, return_counts=True)
-    found = zip((pairs // len(said)).tolist(), (pairs % len(said)).tolist(), counts.tolist(), strict=True)
-    return Counter({(number, said[code]): count for number, code, count in found})
+def _counted(numbers: npt.NDArray[Any]) -> Counter[tuple[int, str | None]]:
+    """How many rows have each number, and no territory beside."""
+    if len(numbers) and int(numbers.max()) < TALLIED:
+        tally = np.bincount(numbers)
+        found = np.flatnonzero(tally)
+        counts = tally[found]
+    else:
+        found, counts = np.unique(numbers, return_counts=True)
+    return Counter({(number, None): count for number, count in zip(found.tolist(), counts.tolist(), strict=True)})
 
 
 def collect(batches: Iterable[pa.RecordBatch], rows: int, codec: Codec, ids: pa.DataType) -> Verdicts:
