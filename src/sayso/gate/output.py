@@ -30,6 +30,8 @@ PERMITTED, DENIED = "permitted", "denied"
 DICTIONARY_BYTES = 4
 """A column whose values take fewer bytes each is well served by a dictionary."""
 NAMES = {"UNCOMPRESSED": "none"}
+ARROW_SCHEMA = b"ARROW:schema"
+"""Where a Parquet file's metadata holds its Arrow schema."""
 
 
 class HashingFile:
@@ -149,7 +151,10 @@ def _write(
     file: Input, first: int, verdicts: Verdicts, report: Report, columns: Columns, root: Path,
     *, several_threads: bool, done: Callable[[int], None], stopped: threading.Event,
 ) -> tuple[Written, Written, Counter[tuple[int, str | None]]]:  # fmt: skip
-    source = pq.ParquetFile(file.path, memory_map=True, pre_buffer=False)
+    whole = pq.ParquetFile(file.path, memory_map=True, pre_buffer=False)
+    settings = mirrored(whole)
+    coded = _coded(whole, settings, columns)
+    source = pq.ParquetFile(file.path, memory_map=True, pre_buffer=False, read_dictionary=coded)
     name = file.name if file.form == "parquet" else f"{file.name}.parquet"
     let_through, refused = HashingFile(root / PERMITTED / name), HashingFile(root / DENIED / name)
     counts: Counter[tuple[int, str | None]] = Counter()
@@ -158,9 +163,12 @@ def _write(
     with (
         closing(let_through),
         closing(refused),
-        pq.ParquetWriter(let_through, source.schema_arrow, **mirrored(source)) as out,
+        pq.ParquetWriter(let_through, source.schema_arrow, store_schema=not coded, **settings) as out,
         pq.ParquetWriter(refused, schema, compression="snappy") as log,
     ):
+        stored = (whole.metadata.metadata or {}).get(ARROW_SCHEMA)
+        if coded and stored is not None:
+            out.add_key_value_metadata({ARROW_SCHEMA: stored})
         for group in range(source.num_row_groups):
             if stopped.is_set():
                 break
@@ -181,6 +189,19 @@ def _write(
         Written(f"{DENIED}/{name}", refused.digest, rows - passed),
         counts,
     )
+
+
+def _coded(source: pq.ParquetFile, settings: dict[str, Any], columns: Columns) -> list[str]:
+    """Columns of few different texts, to be carried as codes from one file to the other. Which type they have is then
+    said by the input's own schema, copied.
+    """
+    asked = {columns.key, *(subject.column for subject in columns.subjects)}
+    dictionaries = settings.get("use_dictionary", ())
+    return [
+        field.name
+        for field in source.schema_arrow
+        if field.name in dictionaries and field.name not in asked and pa.types.is_string(field.type)
+    ]
 
 
 def mirrored(source: pq.ParquetFile) -> dict[str, Any]:

@@ -114,7 +114,7 @@ class Verdicts:
 
 def canonical_codes(territories: pa.Array) -> tuple[npt.NDArray[np.int64], list[str | None]]:
     """Territories as codes into a list of canonical ones; code 0 is for none."""
-    encoded = territories.dictionary_encode()
+    encoded = territories if pa.types.is_dictionary(territories.type) else territories.dictionary_encode()
     plain = [canonical(value or "") for value in encoded.dictionary.to_pylist()]
     said = list(dict.fromkeys([None, *plain]))
     code_of = np.array([*(said.index(value) for value in plain), 0], np.int64)
