@@ -15,7 +15,7 @@ from tests import strategies
 from tests.compare import by_gate, by_lookup, by_reference
 from tests.strategies import World
 
-RECORDS = 1000
+RECORDS = 4000
 
 
 @pytest.fixture(scope="module")
