@@ -30,6 +30,8 @@ PERMITTED, DENIED = "permitted", "denied"
 DICTIONARY_BYTES = 4
 """A column whose values take fewer bytes each is well served by a dictionary."""
 NAMES = {"UNCOMPRESSED": "none"}
+WORDS = ["reason", "rule", "territory", "category"]
+"""The columns of the denied-records report that have few different values."""
 ARROW_SCHEMA = b"ARROW:schema"
 """Where a Parquet file's metadata holds its Arrow schema."""
 
@@ -164,7 +166,7 @@ def _write(
         closing(let_through),
         closing(refused),
         pq.ParquetWriter(let_through, source.schema_arrow, store_schema=not coded, **settings) as out,
-        pq.ParquetWriter(refused, schema, compression="snappy") as log,
+        pq.ParquetWriter(refused, schema, compression="snappy", use_dictionary=WORDS) as log,
     ):
         stored = (whole.metadata.metadata or {}).get(ARROW_SCHEMA)
         if coded and stored is not None:
