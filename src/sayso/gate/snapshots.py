@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from sayso import instant
 from sayso.canonical import PREFIX, canonical_bytes
+from sayso.consent.fold import fold_subject
 from sayso.consent.reader import View
 from sayso.errors import StaleError
 from sayso.gate.engine import Engine
@@ -25,7 +26,7 @@ from sayso.plan.history import FACTS, told_once
 from sayso.plan.relevance import Relevance
 from sayso.plan.snapshot import Dimensions, Snapshot, build
 from sayso.plan.symbols import symbols
-from sayso.policy.facts import Use
+from sayso.policy.facts import Id, SubjectFacts, Use
 
 FACT_COLUMNS = ("position", "id", "at", "recorded_at", "code", "other")
 META = "snapshot.json"
@@ -64,7 +65,7 @@ def make(store: Store, view: View, use: Use, engine: Engine) -> Pinned:
 
         made = accounts.build(relevance, (table, people), (of_accounts, held), ids)
     else:
-        made = build(relevance, table, people(), lambda some: {one: _person(view, one) for one in some}, ids)
+        made = build(relevance, table, people(), lambda some: _people(view, some), ids)
     version = view.context.policy.in_force(use.at, view.context.withdrawn)
     freshness = version.freshness if version else instant.DAY
     until = min(end for end in (use.at + freshness, relevance.scheduled) if end is not None)
@@ -78,8 +79,12 @@ def make(store: Store, view: View, use: Use, engine: Engine) -> Pinned:
     return Pinned(made, use, pins["policy"], pins["version"], view.size, until, _digest(made, pins))
 
 
-def _person(view: View, subject: Any) -> Any:
-    return view.known.subject(subject)
+def _people(view: View, ids: Sequence[Id]) -> Mapping[Id, SubjectFacts]:
+    """What is known of some people. Those of whom no alias is known are read together."""
+    alone = [one for one in ids if one not in view.kin]
+    facts = view.known.subjects(alone) if alone else {}
+    found = {one: fold_subject(facts[one], {}, view.context) for one in alone}
+    return found | {one: view.known.subject(one) or SubjectFacts() for one in ids if one in view.kin}
 
 
 def _facts(store: Store, view: View, signals: Mapping[int, int], ids: pa.DataType) -> pa.RecordBatchReader:
