@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sayso.errors import EngineError
 from sayso.plan import accounts
 from sayso.plan.classes import OnePerson
+from sayso.plan.decider import Decider
 from sayso.plan.gate import Shape, verdicts
 from sayso.plan.lookup import Lookup
 from sayso.plan.people import MEMBER_BITS, first_rows_alike, people
@@ -26,6 +27,7 @@ from sayso.policy.decide import decide
 from sayso.policy.facts import SILENT, Record, Subject
 from sayso.policy.model import Mode, Rule, Version
 from sayso.policy.verdict import Outcome
+from sayso.territory import Region
 from tests import strategies
 from tests.compare import corpus, snapshot, tables
 from tests.strategies import START, World, fact
@@ -212,6 +214,29 @@ def test_of_people_apart_every_segment_has_its_own_key() -> None:
     (run,) = people(batches(rows))
     keys = Keys(Relevance(NOBODYS.context, NOBODYS.known, NOBODYS.use), SYMBOLS).of(run).key.tolist()
     assert keys == [0, 1, 2]
+
+
+def test_of_whom_nothing_is_known_yet_has_one_segment() -> None:
+    later = NOBODYS.use.at + 1
+    rows: list[tuple[int, ...]] = [(1, later, 1, REFUSAL, 0, False)]
+    (run,) = people(batches(rows))
+    found = Keys(Relevance(NOBODYS.context, NOBODYS.known, NOBODYS.use), SYMBOLS).of(run)
+    assert (found.key.tolist(), found.bounds(0), found.behind(0)) == ([0], (None, None), {})
+
+
+def test_a_person_of_many_steps_is_looked_up_in_the_overflow(duckdb: Any) -> None:
+    asked = world(replace(ALWAYS, territories=Region(frozenset({"FR"}))))
+    for number, code in enumerate(["US", "FR", "US", "FR"], start=1):
+        moved = {"kind": "subject.moved", "territory": code}
+        asked = asked.saying(1, fact(moved, 10 + number, recorded=START + number))
+    made = snapshot(duckdb, asked)
+    assert made.overflow.num_rows == 6
+    decider, known = Decider(made), asked.known
+    for instant in range(START - 1, START + 8):
+        expected = decide(asked.policy, asked.use, Record((Subject(1),), "posts", instant), known)
+        assert decider.decide(1, "posts", instant).outcome == expected.outcome
+    assert not decider.decide(1, "posts", START + 3).permit
+    assert decider.decide(1, "posts", START + 4).permit
 
 
 def test_more_than_can_be_told_apart_is_an_error() -> None:

@@ -21,7 +21,7 @@ from sayso.consent.fold import GRANT, written
 from sayso.plan.relevance import Relevance
 from sayso.plan.spoken import Spoken
 from sayso.policy.terms import Scope
-from sayso.territory import canonical, is_known
+from sayso.territory import canonical
 
 SCHEMA = pa.schema(
     [
@@ -196,9 +196,7 @@ class _Said:
     def state(self, payload: Mapping[str, Any]) -> Meaning | None:
         """What a registration, move or change of attributes says that is asked for, if anything."""
         given = payload.get("territory")
-        territory = None if given is None else canonical(given)
-        if given is not None and (territory is None or not is_known(territory)):
-            territory = given
+        territory = None if given is None else canonical(given) or given
         attributes = payload.get("attributes") or {}
         values = tuple(attributes.get(name) for name in self._names)
         registers = payload["kind"] == "subject.registered"
