@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -17,7 +18,7 @@ import pytest
 
 from sayso import instant
 from sayso.engines.duckdb import DuckDBEngine
-from sayso.errors import CanaryError, CorpusError, EngineError
+from sayso.errors import CanaryError, CorpusError, EngineError, StaleError
 from sayso.gate import snapshots
 from sayso.gate.columns import Columns, SubjectColumn
 from sayso.gate.verify import verify
@@ -245,6 +246,36 @@ def test_a_kept_snapshot_goes_stale(tmp_path: Path) -> None:
         stale = made.gate(source, tmp_path / "stale", snapshot=kept, at=use.at)
     assert fresh.manifest["counts"]["permitted"] > 0
     assert stale.manifest["counts"]["by_reason"] == {"stale": 40}
+
+
+@pytest.mark.parametrize("purpose", ["genai", "ranking"])
+def test_a_kept_snapshot_is_the_one_that_was_made_or_none(tmp_path: Path, purpose: str) -> None:
+    kept = tmp_path / "snapshot"
+    with platform(tmp_path) as made:
+        use = Use(purpose, "platform", made.now())
+        pinned = snapshots.make(made.journal.store, made.reader.view(), use, DuckDBEngine(threads=1))
+    snapshots.save(pinned, kept)
+    loaded = snapshots.load(kept)
+    assert loaded.snapshot.dimensions == pinned.snapshot.dimensions
+    assert {name: table.num_rows for name, table in loaded.snapshot.tables.items()} == {
+        name: table.num_rows for name, table in pinned.snapshot.tables.items()
+    }
+    about = json.loads((kept / snapshots.META).read_text())
+    changes: list[dict[str, Any]] = [
+        {"next_change": 1}, {"valid_until": about["valid_until"] + 1}, {"position": 0}, {"policy": "sha256:0"},
+        {"territories": ["FR"]}, {"use": {}}, {"dimensions": {}},
+    ]  # fmt: skip
+    for changed in changes:
+        (kept / snapshots.META).write_text(json.dumps(about | changed))
+        with pytest.raises(StaleError, match="make it again"):
+            snapshots.load(kept)
+    (kept / snapshots.META).write_text("[")
+    with pytest.raises(StaleError, match="cannot be read"):
+        snapshots.load(kept)
+    (kept / snapshots.META).write_text(json.dumps(about))
+    (kept / "answers.arrow").write_bytes(b"")
+    with pytest.raises(StaleError, match="cannot be read"):
+        snapshots.load(kept)
 
 
 def test_the_same_snapshot_has_the_same_digest(tmp_path: Path) -> None:

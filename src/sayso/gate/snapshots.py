@@ -156,7 +156,8 @@ def _kin(view: View, ids: pa.DataType) -> pa.Table:
 def _digest(snapshot: Snapshot, pins: dict[str, Any]) -> str:
     """SHA-256 over the pins and every table's Arrow stream."""
     whole = hashlib.sha256()
-    whole.update(canonical_bytes(_exact(pins | {"dimensions": _dimensions(snapshot.dimensions)})))
+    stated = {"dimensions": _dimensions(snapshot.dimensions), "next_change": snapshot.next_change}
+    whole.update(canonical_bytes(_exact(pins | stated)))
     whole.update(canonical_bytes([list(snapshot.territories), list(snapshot.category_names)]))
 
     class Sink:
@@ -213,17 +214,25 @@ def save(pinned: Pinned, directory: Path) -> None:
 
 
 def load(directory: Path) -> Pinned:
-    """A snapshot that was kept. Raises StaleError if its content is not what its digest names."""
+    """A snapshot that was kept. Raises StaleError if it cannot be read, or its content is not what its digest names."""
+    try:
+        return _loaded(directory)
+    except (OSError, ValueError, TypeError, LookupError, pa.ArrowException) as error:
+        told = f"the snapshot in `{directory.name}` cannot be read ({type(error).__name__}); make it again"
+        raise StaleError(told) from error
+
+
+def _loaded(directory: Path) -> Pinned:
     about = json.loads((directory / META).read_text("utf-8"))
-    names = ("standing", "overflow", "answers", "categories", "places", "results")
-    tables = {name: pa.ipc.open_file(pa.memory_map(str(directory / f"{name}.arrow"))).read_all() for name in names}
+    kept = {path.stem: path for path in directory.glob("*.arrow")}
+    tables = {name: pa.ipc.open_file(pa.memory_map(str(path))).read_all() for name, path in kept.items()}
     sized: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in about["dimensions"].items()
     }
     snapshot = Snapshot(
         Dimensions(**sized), tables["standing"], tables["overflow"], tables["answers"], tables["categories"],
         tables["places"], tables["results"], tuple(about["territories"]), tuple(about["categories"]),
-        about["next_change"],
+        about["next_change"], tables.get("accounts"), tables.get("accounts_overflow"),
     )  # fmt: skip
     pins = {name: about[name] for name in ("policy", "version", "use", "position", "valid_until")}
     if _digest(snapshot, pins) != about["digest"]:
