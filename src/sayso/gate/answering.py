@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,13 +12,10 @@ import pyarrow.parquet as pq
 from sayso.consent.reader import View
 from sayso.gate.columns import Columns, SubjectColumn
 from sayso.gate.engine import Engine, Part, Question
-from sayso.gate.looks import Look
+from sayso.gate.looks import Look, verdicts
 from sayso.gate.snapshots import make
-from sayso.gate.verdicts import Codec, collect
 from sayso.ledger.identity import IdType
 from sayso.ledger.store import Store
-from sayso.plan import accounts
-from sayso.plan.relevance import Relevance
 from sayso.policy.facts import Id, Record, Use
 from sayso.policy.verdict import Outcome
 from sayso.territory.code import canonical
@@ -55,15 +52,11 @@ def answers(
     question = Question(
         (Part(path, len(records), 0),), COLUMNS, table.schema, look.pinned.snapshot, reserving, False, store.id_type
     )
-    if look.pinned.snapshot.accounts is not None:
-        relevance = Relevance(view.context, view.known, use)
-        combined = engine.combinations(question)
-        question = replace(question, snapshot=accounts.answered(question.snapshot, combined, relevance, view.known))
-    verdicts = collect(engine.verdicts(question), len(records), Codec(question.snapshot), look.ids)
-    whose = dict(zip(verdicts.denials.rows.tolist(), verdicts.denials.ids.to_pylist(), strict=True))
+    found = verdicts(look, question, len(records), engine)
+    whose = dict(zip(found.denials.rows.tolist(), found.denials.ids.to_pylist(), strict=True))
     told = []
-    for row, (record, number) in enumerate(zip(records, verdicts.packed.tolist(), strict=True)):
-        said = verdicts.codec.read(number)
+    for row, (record, number) in enumerate(zip(records, found.packed.tolist(), strict=True)):
+        said = found.codec.read(number)
         territory = canonical(record.territory or "") if said.written else said.territory
         told.append(Answer(said.outcome, look.rules.get(said.rule), territory, whose.get(row)))
     return told

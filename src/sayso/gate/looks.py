@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from sayso.consent.reader import View
 from sayso.errors import EngineError
+from sayso.gate.engine import Engine, Question
 from sayso.gate.snapshots import Pinned
-from sayso.gate.verdicts import UNANSWERED, Answer, Codec, Denials, Packed, Verdicts
+from sayso.gate.verdicts import UNANSWERED, Answer, Codec, Denials, Packed, Verdicts, collect
+from sayso.plan import accounts
+from sayso.plan.relevance import Relevance
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,19 @@ class Look:
         """The rules of the version in force, by their place in it."""
         version = self.view.context.policy.in_force(self.pinned.use.at, self.view.context.withdrawn)
         return {} if version is None else {rule.index: rule.id for rule in version.rules}
+
+
+def verdicts(look: Look, question: Question, rows: int, engine: Engine) -> Verdicts:
+    """What an engine says of `rows` records, by what was seen.
+
+    Of a use that asks for the account, the answers that the corpus asks for are decided on the way.
+    """
+    if look.pinned.snapshot.accounts is not None:
+        relevance = Relevance(look.view.context, look.view.known, look.pinned.use)
+        combinations = engine.combinations(question)
+        answered = accounts.answered(look.pinned.snapshot, combinations, relevance, look.view.known)
+        question = replace(question, snapshot=answered)
+    return collect(engine.verdicts(question), rows, Codec(question.snapshot), look.ids)
 
 
 class _Both(Codec):

@@ -26,13 +26,11 @@ from sayso.gate import canaries, counting, manifest
 from sayso.gate.columns import Columns
 from sayso.gate.engine import Engine, Part, Progress, Question, silent
 from sayso.gate.inputs import Input, open_inputs
-from sayso.gate.looks import Look, changed, merged
+from sayso.gate.looks import Look, changed, merged, verdicts
 from sayso.gate.output import Gated, Report, count_file, gate_file
 from sayso.gate.snapshots import Pinned, make
 from sayso.gate.verdicts import Codec, Verdicts, chunks, collect
 from sayso.ledger.identity import IdType
-from sayso.plan import accounts
-from sayso.plan.relevance import Relevance
 from sayso.policy.facts import Use
 from sayso.policy.model import Policy
 
@@ -115,10 +113,10 @@ class _Gate:
         gated: list[Gated] = []
         counts: Counter[counting.Cell] = Counter()
         for start, stop in chunks([file.rows for file in self.files], RECORDS_A_QUERY):
-            verdicts = self._verdicts(look, start, stop)
-            for one in self._files(start, stop, verdicts, look, range(start, stop)):
+            found = self._verdicts(look, start, stop)
+            for one in self._files(start, stop, found, look, range(start, stop)):
                 gated.append(one)
-                counts += counting.cells(one.counts, verdicts.codec.read)
+                counts += counting.cells(one.counts, found.codec.read)
         return gated, counts
 
     def again(self, first: Look, second: Look, gated: Sequence[Gated]) -> tuple[list[Gated], Counter[counting.Cell]]:
@@ -164,33 +162,27 @@ class _Gate:
             reserving, look.stale, self.id_type,
         )  # fmt: skip
         self.progress("deciding", 0, at)
-        if look.pinned.snapshot.accounts is not None:
-            relevance = Relevance(look.view.context, look.view.known, look.pinned.use)
-            combinations = self.engine.combinations(question)
-            answered = accounts.answered(look.pinned.snapshot, combinations, relevance, look.view.known)
-            question = replace(question, snapshot=answered)
-        codec = Codec(question.snapshot)
-        verdicts = collect(self.engine.verdicts(question), at, codec, look.ids)
+        found = verdicts(look, question, at, self.engine)
         if self.planted is not None:
-            passed = int(verdicts.permitted(at - self.planted.rows, at).sum())
+            passed = int(found.permitted(at - self.planted.rows, at).sum())
             if passed:
                 raise CanaryError(f"{passed} of {self.planted.rows} planted records that must be denied were permitted")
-        return verdicts
+        return found
 
     def _files(
-        self, start: int, stop: int, verdicts: Verdicts, look: Look, which: Sequence[int] | range
+        self, start: int, stop: int, found: Verdicts, look: Look, which: Sequence[int] | range
     ) -> Iterator[Gated]:
         """Writes some files of a chunk, several at once, and gives them in order."""
-        report = Report(look.rules, cache(verdicts.codec.read), look.ids)
+        report = Report(look.rules, cache(found.codec.read), look.ids)
         stopped = threading.Event()
         firsts = dict(zip(range(start, stop), self._ranges(start, stop), strict=True))
 
         def one(index: int) -> Gated:
             file, (at, _) = self.files[index], firsts[index]
             if self.job.output is None:
-                return count_file(file, at, verdicts, self.job.columns, done=self._tell)
+                return count_file(file, at, found, self.job.columns, done=self._tell)
             return gate_file(
-                file, at, verdicts, report, self.job.columns, self.work,
+                file, at, found, report, self.job.columns, self.work,
                 several_threads=len(self.files) == 1, done=self._tell, stopped=stopped,
             )  # fmt: skip
 
