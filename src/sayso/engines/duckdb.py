@@ -62,7 +62,7 @@ class DuckDBEngine:
             dimensions = question.snapshot.dimensions
             shape, answers = shape_of(question), question.snapshot.answers
             looks_up = plain(shape, dimensions) and not question.stale
-            corpus, tables = _prepared(connection, question, with_positions=not looks_up)
+            corpus, tables = _prepared(connection, question, looks_up=looks_up)
             if looks_up:
                 lookup = Lookup(question.snapshot)
                 yield from map(lookup.numbered, _stream(connection, keyed(corpus, shape, tables, dimensions)))
@@ -96,15 +96,20 @@ def _named(connection: duckdb.DuckDBPyConnection, name: str, data: pa.Table | pa
 
 
 def _prepared(
-    connection: duckdb.DuckDBPyConnection, question: Question, *, with_positions: bool = True
+    connection: duckdb.DuckDBPyConnection, question: Question, *, looks_up: bool = False
 ) -> tuple[ir.Table, Tables]:
-    """The corpus and the snapshot's tables, as expressions name them; those of positions only where asked for."""
+    """The corpus and the snapshot's tables, as expressions name them: for answers that are joined, or looked up."""
     reading = corpus_sql(question)
     try:
         connection.execute(f"CREATE TEMP VIEW corpus AS {reading}")
     except duckdb.Error as error:
         raise EngineError(f"duckdb could not read the corpus: {type(error).__name__}") from error
-    held = {name: _named(connection, name, _narrow(table)) for name, table in question.snapshot.tables.items()}
+    given = question.snapshot.tables
+    given |= {name: _narrow(given[name]) for name in ("standing", "accounts") if name in given}
+    if looks_up:
+        numbers = pa.array(np.arange(given["standing"].num_rows, dtype=np.int32))
+        given["standing"] = given["standing"].append_column("person", numbers)
+    held = {name: _named(connection, name, table) for name, table in given.items()}
 
     def unless_empty(name: str) -> ir.Table | None:
         return held[name] if name in held and question.snapshot.tables[name].num_rows else None
@@ -112,7 +117,7 @@ def _prepared(
     def behind(name: str) -> ir.Table | None:
         table = question.snapshot.tables.get(name)
         slots = question.snapshot.answers.column("slot")
-        asked = with_positions and (question.snapshot.accounts is not None or slots.null_count < len(slots))
+        asked = not looks_up and (question.snapshot.accounts is not None or slots.null_count < len(slots))
         having = None if table is None or not asked else table.filter(pc.is_valid(table.column("behind")))
         if having is None or not having.num_rows:
             return None
@@ -127,14 +132,10 @@ def _prepared(
 
 def _narrow(table: pa.Table) -> pa.Table:
     """A standing without the columns that say nothing of anybody: a join carries what it is given."""
-    borders = [name for name in ("b1", "b2") if name in table.column_names]
-    idle = [f"{kind}{name[1]}" for name in borders if table.column(name).null_count == len(table) for kind in "bc"]
-    if borders and not pc.any(table.column("more")).as_py():
+    idle = [f"{kind}{n}" for n in "12" if table.column(f"b{n}").null_count == len(table) for kind in "bc"]
+    if not pc.any(table.column("more")).as_py():
         idle.append("more")
-    if not borders:
-        return table
-    kept = table.drop_columns([*idle, "behind"])
-    return kept.append_column("person", pa.array(np.arange(kept.num_rows, dtype=np.int32)))
+    return table.drop_columns([*idle, "behind"])
 
 
 def _stream(connection: duckdb.DuckDBPyConnection, expression: ir.Table) -> Iterator[pa.RecordBatch]:

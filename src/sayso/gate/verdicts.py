@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from sayso.errors import EngineError
 from sayso.plan.gate import Packing
+from sayso.plan.results import NO_OBJECTION
 from sayso.plan.snapshot import Snapshot
 from sayso.policy.verdict import Outcome
 from sayso.territory import canonical
@@ -47,7 +48,7 @@ class Codec:
         self.width = Packing.of(snapshot).width
         if self.width * len(self._outcomes) >= int(UNANSWERED):
             raise EngineError("this use has more distinct verdicts than the gate can pack; narrow its rules")
-        self.permits = np.array([Outcome(outcome).permits if outcome <= 26 else False for outcome in self._outcomes])
+        self.permits = np.array([outcome != NO_OBJECTION and Outcome(outcome).permits for outcome in self._outcomes])
 
     def permitted(self, packed: Packed) -> npt.NDArray[np.bool_]:
         """Which of these records are permitted."""
