@@ -19,6 +19,7 @@ import pytest
 from sayso.cli import exits
 from sayso.cli.context import MOST_BYTES
 from tests.cli.conftest import Sayso
+from tests.unprivileged import anybody, read_only
 
 ROOT = Path(__file__).parents[2]
 USE = ("--purpose", "generative-ai", "--recipient", "platform")
@@ -135,15 +136,11 @@ def test_a_ledger_that_another_process_holds(filled: Sayso, tour: Path) -> None:
     assert filled("choose", "refusal", "--subject", "1").code == 0
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_ledger_that_may_not_be_written(filled: Sayso, tour: Path) -> None:
-    (tour / "sayso.ledger").chmod(0o444)
-    tour.chmod(0o555)
-    try:
-        ran = filled("choose", "refusal", "--subject", "1")
-        assert (ran.code, "may not be written" in ran.err) == (exits.STORE, True)
-    finally:
-        tour.chmod(0o755)
+    assert filled("choose", "refusal", "--subject", "1").code == 0
+    with read_only(tour) as closed, anybody():
+        ran = filled("--ledger", str(closed / "sayso.ledger"), "choose", "refusal", "--subject", "1")
+    assert (ran.code, "may not be written" in ran.err) == (exits.STORE, True)
 
 
 @pytest.mark.slow
