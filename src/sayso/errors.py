@@ -8,13 +8,15 @@ SaysoError
 │   ├── EventError            an event the ledger refuses, or a bad line of an import
 │   ├── CorpusError           a corpus, or its column mapping, that cannot be gated
 │   ├── EpisodeError          an episode file that cannot be read
+│   ├── KeyFileError          a key that is missing, wrong, or readable by others
 │   └── UsageError            a command or call that cannot be understood
 ├── StoreError            the ledger's store cannot do what was asked
 │   └── StoreBusyError        another process holds the ledger; trying again may work
 ├── EngineError           the gate's engine failed while it worked
 ├── StaleError            a snapshot, or what a release derived from it, is too old
 ├── CanaryError           a planted record that must be denied was permitted
-└── VerificationError     files and their manifest do not agree
+└── VerificationError     something given does not prove what it should
+    └── RollbackError         a ledger is not what a checkpoint seen before says it must have become
 """
 
 from __future__ import annotations
@@ -82,6 +84,10 @@ class EpisodeError(InputError):
     """An episode file that cannot be read."""
 
 
+class KeyFileError(InputError):
+    """A key that is missing, wrong, or readable by others."""
+
+
 class UsageError(InputError):
     """A command or call that cannot be understood."""
 
@@ -107,4 +113,8 @@ class CanaryError(SaysoError):
 
 
 class VerificationError(SaysoError):
-    """Files and their manifest do not agree."""
+    """Something given, such as a file, a signature or a proof, does not prove what it should."""
+
+
+class RollbackError(VerificationError):
+    """A ledger is not what a checkpoint seen before says it must have become: older, or another."""
