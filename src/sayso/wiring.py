@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sayso.consent.judging import Judge
 from sayso.consent.reader import Reader
-from sayso.errors import UsageError
+from sayso.errors import StoreError, UsageError
 from sayso.ledger.identity import IdType
 from sayso.ledger.journal import Journal
+from sayso.ledger.keys import Keys
+from sayso.ledger.log.checkpoint import Checkpoint
+from sayso.ledger.log.tiles import Edge
 from sayso.policy.normal import from_normal
 from sayso.policy.succession import succession
 from sayso.stores import sqlite
+from sayso.stores.keyfiles import KeyFiles
+from sayso.stores.schema import Founding
 from sayso.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -40,6 +45,7 @@ class Parts:
     store: SqliteStore
     journal: Journal
     reader: Reader
+    keys: KeyFiles
     now: Clock
 
     def close(self) -> None:
@@ -47,24 +53,73 @@ class Parts:
         self.store.close()
 
 
-def create(path: Path, id_type: IdType, *, now: Clock = present) -> Parts:
-    """The parts over a new, empty ledger. Raises StoreError where there is one already, or none can be made."""
-    return parts(sqlite.create(path, id_type), now=now)
+def key_files(path: Path, environment: Mapping[str, str] = os.environ) -> KeyFiles:
+    """Where the keys of the ledger at a path are: in the directory that `SAYSO_KEYS` names, or beside the ledger."""
+    named = environment.get("SAYSO_KEYS")
+    return KeyFiles(Path(named) if named else path.with_name(path.name + ".keys"), environment)
 
 
-def open_ledger(path: Path, *, now: Clock = present, wait: float = sqlite.WAIT_SECONDS) -> Parts:
+def create(
+    path: Path, id_type: IdType, *, origin: str | None = None, keys: KeyFiles | None = None, now: Clock = present
+) -> Parts:
+    """The parts over a new, empty ledger, and its keys. `origin` is the name of its log; by default one is made up.
+
+    Raises StoreError where there is one already, or none can be made; KeyFileError.
+    """
+    files = keys or key_files(path)
+    name = origin or _origin(path, files)
+    if path.exists() and path.stat().st_size:
+        raise StoreError(f"`{path}` holds a ledger or other data already; give another path, or open it")
+    made = files.make(name, os.urandom)
+    return parts(sqlite.create(path, id_type, _founding(name, made)), files, made, now=now)
+
+
+def open_ledger(
+    path: Path, *, keys: KeyFiles | None = None, now: Clock = present, wait: float = sqlite.WAIT_SECONDS
+) -> Parts:
     """The parts over the ledger in a file; `wait` is how many seconds a writer waits for its turn.
 
-    Raises StoreError if there is none, or none that can be read.
+    Raises StoreError if there is none, or none that can be read; KeyFileError; RollbackError if it is older than one
+    that was seen.
     """
-    return parts(sqlite.open_ledger(path, wait=wait), now=now)
+    files = keys or key_files(path)
+
+    def found_log() -> Founding:
+        name = _origin(path, files)
+        return _founding(name, files.make(name, os.urandom))
+
+    store = sqlite.open_ledger(path, found_log, wait=wait)
+    try:
+        opened = parts(store, files, files.load(), now=now)
+        with store.reading() as reading:
+            opened.journal.log.recognise(reading)
+    except BaseException:
+        store.close()
+        raise
+    return opened
 
 
-def parts(store: SqliteStore, *, now: Clock = present) -> Parts:
+def parts(store: SqliteStore, files: KeyFiles, keys: Keys, *, now: Clock = present) -> Parts:
     """The parts over a store: a journal that judges by the policy last published, and a reader."""
     judge = Judge(from_normal, succession, now)
-    journal = Journal(store, now=now, random_bytes=os.urandom, judge=judge)
-    return Parts(store, journal, Reader(journal, from_normal), now)
+    journal = Journal(store, keys=keys, now=now, random_bytes=os.urandom, judge=judge, seen=files)
+    return Parts(store, journal, Reader(journal, from_normal), files, now)
+
+
+def _founding(origin: str, keys: Keys) -> Founding:
+    def sign(edge: Edge) -> str:
+        return str(Checkpoint(origin, edge.size, edge.peaks.root()).signed(keys.signing()))
+
+    return Founding(origin, sign, keys.tombstone, os.urandom)
+
+
+def _origin(path: Path, files: KeyFiles) -> str:
+    """The name of a log that is given none: that of the key at hand, or the file's with something that makes it unique."""
+    signer = files.load().signer
+    if signer is not None:
+        return signer.verifier.name
+    stem = re.sub(r"[^A-Za-z0-9._-]", "-", path.stem) or "ledger"
+    return f"sayso.invalid/{stem}-{os.urandom(6).hex()}"
 
 
 def engine(*, memory: str | None = None, threads: int | None = None, spill: Path | None = None) -> Engine:

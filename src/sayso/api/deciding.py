@@ -65,4 +65,8 @@ def decisions(parts: wiring.Parts, view: View, use: Use, *, release: bool) -> De
         pinned = make(parts.store, view, use, wiring.engine(spill=Path(spill)))
     version = view.context.policy.in_force(use.at, view.context.withdrawn)
     rules = {} if version is None else {rule.index: rule.id for rule in version.rules}
-    return Decisions(Decider(pinned.snapshot), pinned, rules, parts.journal.id_type, parts.now if release else None)
+    erased = view.erased
+    one_erased = None if erased is None else lambda one: erased([one]).get(one)
+    return Decisions(
+        Decider(pinned.snapshot, one_erased), pinned, rules, parts.journal.id_type, parts.now if release else None
+    )

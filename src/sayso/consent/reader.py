@@ -17,7 +17,7 @@ from sayso.consent.known import Known
 from sayso.errors import InputError
 from sayso.ledger import events as e
 from sayso.ledger.facts import Fact as Row
-from sayso.ledger.facts import Party, counts_at
+from sayso.ledger.facts import Party, buried, counts_at
 from sayso.ledger.journal import Journal, Read
 from sayso.policy.facts import Delivery, Id, Suspension
 from sayso.policy.model import Policy
@@ -25,6 +25,7 @@ from sayso.policy.terms import ALWAYS, Window
 from sayso.territory import Region, region
 
 Compile = Callable[[Mapping[str, Any]], Policy]
+Erased = Callable[[Sequence[Id]], Mapping[Id, int]]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class View:
     size: int
     payloads: Mapping[int, Mapping[str, Any]]
     kin: Mapping[Id, tuple[Id, ...]]
+    erased: Erased | None = None
+    """Where each of some people was erased, of those who were; `None` where nobody ever was."""
 
 
 class Reader:
@@ -65,7 +68,8 @@ class Reader:
         if deciding is None:
             raise InputError("no policy is published in this ledger; publish one with `sayso policy publish FILE`")
         context = gather(read, editions, deciding)
-        return View(context, self._known(context, size), size, self._payloads(), self._kin(size))
+        erased = self._erased if self.journal.store.entombed() else None
+        return View(context, self._known(context, size, erased), size, self._payloads(), self._kin(size), erased)
 
     def known(self, policy: Policy | None = None, position: int | None = None) -> Known:
         """What the reference decision reads, at a position."""
@@ -78,19 +82,22 @@ class Reader:
             if isinstance(one.event, e.PolicyPublished)
         ]
 
-    def _known(self, context: Context, size: int) -> Known:
+    def _erased(self, ids: Sequence[Id]) -> Mapping[Id, int]:
+        """Where each of some people was erased, of those who were. An erasure holds for every position."""
+        key_of = {self.journal.keys.tombstone(one): one for one in ids}
+        return {key_of[key]: position for key, position in self.journal.store.tombstones(key_of).items()}
+
+    def _known(self, context: Context, size: int, erased: Erased | None) -> Known:
         store = self.journal.store
-        erased: dict[Id, list[Row]] = {}
-        for tomb in store.tombstones():
-            erased.setdefault(tomb.id, []).append(tomb)
 
         def of(party: Party) -> Callable[[Sequence[Id]], Mapping[Id, Sequence[Fact]]]:
             def facts_of(ids: Sequence[Id]) -> Mapping[Id, Sequence[Fact]]:
                 found: dict[Id, dict[int, Fact]] = {one: {} for one in ids}
                 for row in store.facts_of(party, ids, size):
                     found[row.id][row.row] = fact_of(row)
-                for one in ids if party is Party.SUBJECT else ():
-                    found[one] |= {row.row: fact_of(row) for row in erased.get(one, ())}
+                if party is Party.SUBJECT and erased is not None:
+                    for one, position in erased(ids).items():
+                        found[one][-1] = fact_of(buried(position, one))
                 return {one: list(facts.values()) for one, facts in found.items()}
 
             return facts_of

@@ -20,7 +20,7 @@ from sayso.engines.staging import to_parquet
 from sayso.errors import EngineError
 from sayso.gate.columns import Columns
 from sayso.gate.engine import Question
-from sayso.plan.gate import Packing, Tables, combinations, keyed, numbered, plain, verdicts
+from sayso.plan.gate import Packing, Tables, combinations, keyed, numbered, plain, strangers, verdicts
 from sayso.plan.history import history
 from sayso.plan.lookup import Lookup
 
@@ -71,6 +71,12 @@ class DuckDBEngine:
             resting = any(answers.column(name).null_count < len(answers) for name in ("slot", "position"))
             packing = Packing.of(question.snapshot)
             yield from _stream(connection, numbered(told, packing, several=shape.several, positions=resting))
+
+    def strangers(self, question: Question) -> Iterator[pa.RecordBatch]:
+        """The `id` of each subject of the corpus whom the snapshot does not know, once each."""
+        with self._connect() as connection:
+            corpus, tables = _prepared(connection, question)
+            yield from _stream(connection, strangers(corpus, shape_of(question), tables))
 
     def combinations(self, question: Question) -> pa.Table:
         """What `plan.gate.combinations` gives, for a use that asks for the account."""

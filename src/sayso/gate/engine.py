@@ -53,6 +53,9 @@ class Engine(Protocol):
     def verdicts(self, question: Question) -> Iterator[pa.RecordBatch]:
         """The verdicts of `plan.gate.numbered`, `row` counting over all parts, in no order, each record once."""
 
+    def strangers(self, question: Question) -> Iterator[pa.RecordBatch]:
+        """The `id` of each subject of the corpus whom the snapshot does not know, once each."""
+
     def combinations(self, question: Question) -> pa.Table:
         """What `plan.gate.combinations` gives, for a use that asks for the account."""
 

@@ -14,6 +14,8 @@ from sayso.gate.snapshots import Pinned
 from sayso.gate.verdicts import UNANSWERED, Answer, Codec, Denials, Packed, Verdicts, collect
 from sayso.plan import accounts
 from sayso.plan.relevance import Relevance
+from sayso.plan.snapshot import with_buried
+from sayso.policy.facts import Id
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,18 @@ class Look:
 def verdicts(look: Look, question: Question, rows: int, engine: Engine) -> Verdicts:
     """What an engine says of `rows` records, by what was seen.
 
-    Of a use that asks for the account, the answers that the corpus asks for are decided on the way.
+    Who was erased is known by what the corpus holds alone, so those are looked for among its strangers first. Of a use
+    that asks for the account, the answers that the corpus asks for are decided on the way.
     """
+    if look.view.erased is not None:
+        buried: dict[Id, int] = {}
+        for batch in engine.strangers(question):
+            buried |= look.view.erased(batch.column("id").to_pylist())
+        question = replace(question, snapshot=with_buried(question.snapshot, buried))
     if look.pinned.snapshot.accounts is not None:
         relevance = Relevance(look.view.context, look.view.known, look.pinned.use)
         combinations = engine.combinations(question)
-        answered = accounts.answered(look.pinned.snapshot, combinations, relevance, look.view.known)
+        answered = accounts.answered(question.snapshot, combinations, relevance, look.view.known)
         question = replace(question, snapshot=answered)
     return collect(engine.verdicts(question), rows, Codec(question.snapshot), look.ids)
 

@@ -88,7 +88,7 @@ def _people(view: View, ids: Sequence[Id]) -> Mapping[Id, SubjectFacts]:
 
 
 def _facts(store: Store, view: View, signals: Mapping[int, int], ids: pa.DataType) -> pa.RecordBatchReader:
-    """The facts of all persons below the view's position, and every erasure whenever recorded."""
+    """The facts of all persons below the view's position."""
     types = {name: ids if name in ("id", "other") else pa.int64() for name in FACT_COLUMNS}
     schema = pa.schema([(name, types[name]) for name in FACT_COLUMNS if signals or name != "other"])
 
@@ -98,14 +98,6 @@ def _facts(store: Store, view: View, signals: Mapping[int, int], ids: pa.DataTyp
             yield pa.RecordBatch.from_arrays(
                 [people.column(field.name).cast(field.type) for field in schema], schema=schema
             )
-        code_of = {body: code for code, body in store.payloads().items()}
-        later = [tomb for tomb in store.tombstones() if tomb.position >= view.size]
-        rows = [
-            {"position": t.position, "id": t.id, "at": t.at, "recorded_at": t.recorded_at, "code": code_of[t.payload]}
-            for t in later
-        ]
-        if rows:
-            yield pa.RecordBatch.from_pylist(rows, schema=schema)
 
     return told_once(batches(), signals, ids)
 

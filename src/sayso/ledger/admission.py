@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 
 from sayso import instant
 from sayso.canonical import digest
-from sayso.errors import InputError, Problem
+from sayso.errors import InputError, Problem, VerificationError
 from sayso.ledger import events as e
+from sayso.ledger import rotation
 from sayso.ledger.facts import MOST_LISTED, loosens
 from sayso.ledger.identity import Id
 from sayso.ledger.state import Parties, PartyState, World
@@ -222,6 +223,11 @@ def _of_everyone(event: e.Event, recorded_at: int, world: World) -> _Refusals:
                 yield "expected `data` to end after it begins", None
         case e.SuspensionLifted():
             yield from _lift(event, recorded_at, world)
+        case e.KeyRotated():
+            try:
+                rotation.check(event)
+            except VerificationError as error:
+                yield str(error), "use `sayso keys rotate`"
         case e.ModelTrained():
             missing = [name for name in event.datasets if name not in world.datasets]
             if missing:

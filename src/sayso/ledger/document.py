@@ -17,7 +17,6 @@ from sayso.ledger.events import (
     Event,
     NoticeDelivered,
     OrganisationOwners,
-    SubjectErased,
     in_words,
 )
 from sayso.ledger.identity import Id, IdType, write
@@ -76,8 +75,6 @@ def document(event: Event) -> dict[str, Any]:
     match event:
         case OrganisationOwners():
             out["owners"] = [_written(owner) for owner in event.owners]
-        case SubjectErased() if event.aliases:
-            out["aliases"] = [_written(alias) for alias in event.aliases]
         case NoticeDelivered() if event.audience.listed:
             for name in ("subjects", "organisations"):
                 if name in out["audience"]:
@@ -99,8 +96,6 @@ def normalised(event: Event, id_type: IdType) -> Event:
     match event:
         case OrganisationOwners(owners=several):
             changes["owners"] = _read_ids(event, "owners", several, id_type)
-        case SubjectErased(aliases=several) if several:
-            changes["aliases"] = _read_ids(event, "aliases", several, id_type)
         case NoticeDelivered(audience=audience) if audience.listed:
             changes["audience"] = msgspec.structs.replace(audience, **_audience(event, audience, id_type))
         case _:

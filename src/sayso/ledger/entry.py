@@ -1,15 +1,16 @@
-"""How an event is stored: a canonical public part, and private parts that can be erased one by one.
+"""How an event is stored: a canonical public part, which is the log's entry, and private parts that can be erased.
 
-The public part names what happened and when, and holds one commitment a private part. Part 0 of a personal event is
-what it says of its party; each further part is the id of one other person whom it names (another alias, a guardian, an
-agent, an owner), so that either can be erased without the other. A delivery to listed people has one part for each.
+The public part names what happened and on which day, and holds the Merkle root over one commitment a private part.
+Part 0 is what the event says of its party; each further part is the id of one other person whom it names (another
+alias, a guardian, an agent, an owner, one of those whom a notice reached), so that either can be erased without the
+other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -23,12 +24,13 @@ from sayso.ledger.events import (
     Event,
     NoticeDelivered,
     OrganisationOwners,
+    PolicyPublished,
     SubjectAliased,
-    SubjectErased,
 )
 from sayso.ledger.identity import IdType
+from sayso.ledger.log import merkle
+from sayso.ledger.log.words import base64
 
-_ENVELOPE = ("kind", "v", "effective_at")
 # The instant of a batch is written once for each of its events.
 _format = lru_cache(maxsize=16)(instant.format)
 # Its bytes are those of RFC 8785 where every key is ASCII and no number is a float; a test compares the two.
@@ -41,21 +43,41 @@ class PrivatePart(NamedTuple):
     salt: bytes
     body: bytes
 
+    @property
+    def commitment(self) -> bytes:
+        """The commitment to it."""
+        return commit(self.salt, self.body)
+
+
+class Destroyed(NamedTuple):
+    """What is left of a private part that was erased: the commitment, which nobody can open any more."""
+
+    commitment: bytes
+
+
+Part: TypeAlias = PrivatePart | Destroyed
+
 
 class Entry(NamedTuple):
-    """An event as a store holds it. A private part of `None` has been erased."""
+    """An event as a store holds it. `document` is that of a published policy, which the entry has by its digest."""
 
     position: int
     kind: str
     recorded_at: int
     everyones: bool
     public: bytes
-    parts: tuple[PrivatePart | None, ...] = ()
+    parts: tuple[Part, ...] = ()
+    document: bytes | None = None
 
     @property
     def erased(self) -> bool:
         """Whether what the event said of its party is gone."""
-        return bool(self.parts) and all(part is None for part in self.parts[:1])
+        return any(isinstance(part, Destroyed) for part in self.parts[:1])
+
+    @property
+    def leaf(self) -> bytes:
+        """The hash of the entry as a leaf of the log's tree."""
+        return merkle.leaf_hash(self.public)
 
 
 class Draft(NamedTuple):
@@ -64,20 +86,43 @@ class Draft(NamedTuple):
     public: dict[str, Any]
     bodies: tuple[bytes, ...]
     everyones: bool
+    document: bytes | None = None
 
 
-def split(event: Event) -> Draft:
-    """The public part of an event, still without commitments and instants, and the bytes of its private parts."""
+def split(event: Event, recorded_at: int, tombstones: Sequence[bytes] = ()) -> Draft:
+    """The public part of an event, still without its commitments, and the bytes of its private parts.
+
+    `tombstones` stand in the place of those whom an erasure is about: the first of the subject, then of its aliases.
+    """
     whole = document(event)
     if event.everyones:
-        return Draft(whole, (), True)
+        kept = canonical_bytes(whole.pop("document")) if isinstance(event, PolicyPublished) else None
+        return Draft(whole | {"recorded_at": _format(recorded_at)}, (), True, kept)
     named = [{name: one} for name, one in _named(event, whole)]
-    public = {name: whole.pop(name) for name in (*_ENVELOPE, *event.public) if name in whole}
-    rest = () if isinstance(event, NoticeDelivered) else (whole,)
+    if tombstones:
+        whole.pop("subject")
+        own, *others = map(base64, tombstones)
+        whole["tombstone"] = own
+        named = [{"tombstone": one} for one in others]
+    public = {"kind": whole.pop("kind"), "v": whole.pop("v"), "day": day(recorded_at)}
+    match event:
+        case NoticeDelivered():
+            public["notice"] = {"id": whole.pop("notice"), "version": whole.pop("version")}
+        case ChoiceRecorded() if event.notice is not None:
+            public["notice"] = whole.pop("notice")
+        case _:
+            pass
+    whole["recorded_at"] = _format(recorded_at)
     try:
-        return Draft(public, tuple([_FAST.encode(body) for body in (*rest, *named)]), False)
+        return Draft(public, tuple([_FAST.encode(body) for body in (whole, *named)]), False)
     except UnicodeEncodeError as error:
         raise EventError(f"{event.kind}: a text holds half a surrogate pair, which no UTF-8 can write") from error
+
+
+@lru_cache(maxsize=16)
+def day(recorded_at: int) -> str:
+    """The day (UTC) of an instant: as much of it as an entry about somebody says."""
+    return instant.format(recorded_at)[:10]
 
 
 def _named(event: Event, whole: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -91,9 +136,6 @@ def _named(event: Event, whole: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         case OrganisationOwners():
             for one in whole.pop("owners"):
                 yield "owner", one
-        case SubjectErased():
-            for one in whole.pop("aliases", ()):
-                yield "alias", one
         case SubjectAliased():
             yield "other", whole.pop("other")
         case ChoiceRecorded() if event.by is not None:
@@ -102,59 +144,87 @@ def _named(event: Event, whole: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield event.names, whole.pop(event.names)
 
 
-def seal(draft: Draft, position: int, recorded_at: int, salts: bytes) -> Entry:
-    """The entry of a draft at its position. `salts` are 32 fresh random bytes for each private part."""
+def seal(
+    draft: Draft, position: int, recorded_at: int, salts: bytes, policy: str | None = None, notice: str | None = None
+) -> Entry:
+    """The entry of a draft at its position. `salts` are 32 fresh random bytes for each private part.
+
+    `policy` and `notice` are the digests of the policy and the notice behind a choice or a delivery, where known.
+    """
     public = draft.public
-    public["recorded_at"] = _format(recorded_at)
     kind: str = public["kind"]
     if draft.everyones:
-        return Entry(position, kind, recorded_at, True, canonical_bytes(public))
+        return Entry(position, kind, recorded_at, True, canonical_bytes(public), document=draft.document)
+    if policy is not None:
+        public["policy"] = policy
+    if notice is not None:
+        public["notice"]["digest"] = notice
     parts = tuple(
         [
             PrivatePart(salts[index * SALT_BYTES : (index + 1) * SALT_BYTES], body)
             for index, body in enumerate(draft.bodies)
         ]
     )
-    public["commitments"] = [commit(part.salt, part.body) for part in parts]
+    public["parts"] = len(parts)
+    public["root"] = base64(root_of(parts))
     return Entry(position, kind, recorded_at, False, _FAST.encode(public), parts)
 
 
+def root_of(parts: Sequence[Part]) -> bytes:
+    """The Merkle root over the commitments of an event's parts."""
+    if len(parts) == 1:  # nearly every event
+        return merkle.leaf_hash(parts[0].commitment)
+    return merkle.root([merkle.leaf_hash(part.commitment) for part in parts])
+
+
+def path_of(parts: Sequence[Part], index: int) -> list[bytes]:
+    """The inclusion proof of one part's commitment under an entry's root."""
+    leaves = [merkle.leaf_hash(part.commitment) for part in parts]
+    return merkle.inclusion(index, len(leaves), lambda start, stop: merkle.root(leaves[start:stop]))
+
+
 def unseal(entry: Entry, id_type: IdType) -> Event | None:
-    """The event of an entry; `None` where what it said of its party is erased.
+    """The event of an entry; `None` where what it said of its party is erased, and of an erasure itself.
 
     People named beside the party and erased since are `None` in it.
     """
     if entry.everyones:
         return unsealed(entry, id_type)
-    whole = _public(entry)
-    bodies = [None if part is None else msgspec.json.decode(part.body) for part in entry.parts]
-    if entry.kind == "notice.delivered":
-        return _delivered(whole, bodies, id_type)
-    if bodies[0] is None:
+    bodies = [None if isinstance(part, Destroyed) else msgspec.json.decode(part.body) for part in entry.parts]
+    if bodies[0] is None or entry.kind == "subject.erased":
         return None
-    whole |= bodies[0]
-    _give_back(whole, [None if body is None else next(iter(body.values())) for body in bodies[1:]])
+    public: dict[str, Any] = msgspec.json.decode(entry.public)
+    whole = {"kind": public["kind"], "v": public["v"]} | bodies[0]
+    del whole["recorded_at"]
+    others = [None if body is None else next(iter(body.values())) for body in bodies[1:]]
+    match entry.kind:
+        case "notice.delivered":
+            whole["notice"], whole["version"] = public["notice"]["id"], public["notice"]["version"]
+            names = {name for body in bodies[1:] if body is not None for name in body}
+            if len(names) != 1:
+                return None
+            whole["audience"] = {f"{names.pop()}s": others}
+        case "choice.recorded" if "notice" in public:
+            whole["notice"] = {"id": public["notice"]["id"], "version": public["notice"]["version"]}
+            _give_back(whole, others)
+        case _:
+            _give_back(whole, others)
     return read(whole, id_type)
 
 
 def unsealed(entry: Entry, id_type: IdType) -> Event:
     """The event of an entry that is public in full."""
-    return read(_public(entry), id_type)
-
-
-def _public(entry: Entry) -> dict[str, Any]:
     whole: dict[str, Any] = msgspec.json.decode(entry.public)
-    whole.pop("recorded_at")
-    whole.pop("commitments", None)
-    return whole
+    del whole["recorded_at"]
+    if entry.document is not None:
+        whole["document"] = msgspec.json.decode(entry.document)
+    return read(whole, id_type)
 
 
 def _give_back(whole: dict[str, Any], others: Sequence[Any]) -> None:
     match whole["kind"]:
         case "organisation.owners":
             whole["owners"] = others
-        case "subject.erased":
-            whole["aliases"] = others
         case "subject.aliased":
             (whole["other"],) = others
         case "choice.recorded":
@@ -166,12 +236,3 @@ def _give_back(whole: dict[str, Any], others: Sequence[Any]) -> None:
             (whole["agent"],) = others
         case _:
             pass
-
-
-def _delivered(whole: dict[str, Any], bodies: Sequence[Any], id_type: IdType) -> Event | None:
-    names = {name for body in bodies if body is not None for name in body}
-    if len(names) != 1:
-        return None
-    name = names.pop()
-    whole["audience"] = {f"{name}s": [None if body is None else body[name] for body in bodies]}
-    return read(whole, id_type)

@@ -1,4 +1,4 @@
-"""What an erasure destroys, and who denies with the person erased (spec/ledger.md, *Erasure*)."""
+"""What an erasure destroys, and under which ids (spec/ledger.md, *Erasure*)."""
 
 from __future__ import annotations
 
@@ -23,17 +23,15 @@ def aliases_of(reading: Reading, subject: Id) -> list[Id]:
 def oblivion(reading: Reading, subject: Id) -> Oblivion:
     """What leads back to a person: each event about it, its place in lists, and its name where it acted for others.
 
-    An act for another stays, without the name; a tombstone stays.
+    An act for another stays, without the name.
     """
     parts: list[PartKey] = []
     rows: list[int] = []
     names: list[int] = []
     for fact in reading.facts_of(Party.SUBJECT, (subject,)):
         match kind_of(fact.payload):
-            case "subject.erased":
-                pass
             case "notice.delivered":
-                parts.append(PartKey(fact.position, _place(fact)))
+                parts.append(PartKey(fact.position, _place(fact) + 1))
                 rows.append(fact.row)
             case "subject.aliased":
                 parts.append(PartKey(fact.position, None))

@@ -138,9 +138,6 @@ class Event(
     """The fields that hold an id of the party whose event it is."""
     names: ClassVar[str | None] = None
     """The field that holds the id of another person, who can be erased apart from the party."""
-    public: ClassVar[tuple[str, ...]] = ()
-    """The fields of a personal event that stand in its public part."""
-
     v: Literal[1] = 1
     effective_at: int | None = None
     attested: Text | None = None
@@ -201,11 +198,10 @@ class SubjectAliased(Event, frozen=True, tag="subject.aliased"):
 
 
 class SubjectErased(Event, frozen=True, tag="subject.erased"):
-    """A person was erased. `aliases`, which the journal fills in, are those who deny with it from now on."""
+    """A person was erased, under this id and every alias. The ledger keeps no id of it, but a tombstone each."""
 
     ids = ("subject",)
     subject: Id
-    aliases: tuple[Id | None, ...] = ()
 
 
 class AccountAttributesChanged(Event, frozen=True, tag="account.attributes-changed"):
@@ -280,7 +276,6 @@ class ChoiceRecorded(Event, frozen=True, tag="choice.recorded"):
     """A holder, a subject or an organisation, chose. Everything but a grant is a refusal under its own name."""
 
     ids = ("subject", "organisation")
-    public = ("notice",)
     decision: Decision
     source: Text
     scope: Scope = Scope()
@@ -311,7 +306,6 @@ class NoticePublished(Event, frozen=True, tag="notice.published"):
 class NoticeDelivered(Event, frozen=True, tag="notice.delivered"):
     """A version of a notice reached an audience."""
 
-    public = ("notice", "version", "attested")
     notice: Name
     version: Name
     audience: Audience
@@ -335,6 +329,14 @@ class VersionWithdrawn(Event, frozen=True, tag="version.withdrawn"):
 
     version: Name
     reason: Text
+
+
+class KeyRotated(Event, frozen=True, tag="key.rotated"):
+    """The log's signing key was replaced. `statement` is a signed note by both keys over what changed."""
+
+    old: Text
+    new: Text
+    statement: Text
 
 
 class SuspensionOpened(Event, frozen=True, tag="suspension.opened"):

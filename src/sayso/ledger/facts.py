@@ -50,6 +50,9 @@ class Fact(NamedTuple):
         return self.row >> ROW_BITS
 
 
+ERASED = b'{"kind":"subject.erased"}'
+"""The payload of the one fact that is known of somebody erased; no store holds it."""
+
 COLUMNS = ("position", "party", "id", "at", "effective_at", "recorded_at", "code", "other")
 
 
@@ -80,6 +83,11 @@ def counts_at(event: e.Event, recorded_at: int) -> int:
     """
     effective = recorded_at if event.effective_at is None else event.effective_at
     return max(effective, recorded_at) if loosens(event) and event.attested is None else effective
+
+
+def buried(position: int, subject: Id) -> Fact:
+    """What is known of somebody who was erased: where. It holds for all instants."""
+    return Fact(first_row(position), Party.SUBJECT, subject, 0, 0, 0, ERASED, None)
 
 
 def loosens(event: e.Event) -> bool:
@@ -181,11 +189,6 @@ def _of_several(event: e.Event) -> Iterator[_Row]:
         case e.SubjectAliased():
             yield 0, _S, event.subject, payload, event.other
             yield 1, _S, event.other, payload, event.subject
-        case e.SubjectErased():
-            yield 0, _S, event.subject, payload, None
-            for index, one in enumerate(event.aliases, start=1):
-                if one is not None:
-                    yield index, _S, one, {"by": "alias"} | payload, None
         case e.OrganisationOwners():
             for index, owner in enumerate(event.owners or (None,)):
                 yield index, _O, event.organisation, payload, owner

@@ -11,17 +11,22 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from sayso.errors import EventError, Problem
+from sayso.canonical import canonical_bytes
+from sayso.errors import EventError, Problem, SaysoError
 from sayso.ledger import events as e
 from sayso.ledger.admission import people, refusals
 from sayso.ledger.commitment import SALT_BYTES
 from sayso.ledger.document import checked
-from sayso.ledger.entry import Entry, seal, split, unseal, unsealed
+from sayso.ledger.entry import Draft, Entry, seal, split, unseal, unsealed
 from sayso.ledger.erasure import aliases_of, oblivion
 from sayso.ledger.facts import Fact, Party, facts
+from sayso.ledger.grouping import Group
+from sayso.ledger.head import LogHead, Seen, Unseen
 from sayso.ledger.identity import Id, IdType
+from sayso.ledger.keys import Keys
+from sayso.ledger.log.tiles import LONGEST_ENTRY, Edge
 from sayso.ledger.state import Parties, World
-from sayso.ledger.store import Head, Store, Writing
+from sayso.ledger.store import Head, Oblivion, Store, Tombstone, Writing
 
 Judge: TypeAlias = Callable[[e.Event, e.PolicyPublished | None], Sequence[Problem]]
 """What a room that knows policies adds to the judgement of an event, given the policy last published before it."""
@@ -59,32 +64,37 @@ class Read(NamedTuple):
 
 
 class _Pending(NamedTuple):
-    """Events that are admitted and not yet appended, and their facts."""
+    """Events that are admitted and not yet appended: their drafts, the digests that stand behind them, their facts."""
 
-    events: list[e.Event]
+    drafts: list[tuple[Draft, str | None, str | None]]
     facts: list[Fact]
 
 
 class Journal:
     """Appends to a ledger and reads it.
 
-    `now` gives the present instant in microseconds; `random_bytes(n)` n bytes fit for secrets; `judge` what else an
-    event is refused for.
+    `keys` sign the log and know the erased; `now` gives the present instant in microseconds; `random_bytes(n)` n bytes
+    fit for secrets; `judge` what else an event is refused for; `seen` remembers the newest checkpoint.
     """
 
     def __init__(
         self,
         store: Store,
         *,
+        keys: Keys,
         now: Callable[[], int],
         random_bytes: Callable[[int], bytes],
         judge: Judge | None = None,
+        seen: Seen | None = None,
     ) -> None:
         self.store = store
+        self.keys = keys
         self._now = now
         self._random_bytes = random_bytes
         self._judge = judge
         self._world = World()
+        self.log = LogHead(store.origin, keys, Unseen() if seen is None else seen)
+        self._group: Group[e.Event, Recorded] = Group(self._append_each)
 
     @property
     def id_type(self) -> IdType:
@@ -96,12 +106,31 @@ class Journal:
         return self.store.head()
 
     def append(self, event: e.Event) -> Recorded:
-        """Appends one event; it is durable when this returns.
+        """Appends one event; it is durable, and covered by a checkpoint, when this returns.
 
-        Raises EventError with every reason for which it is refused; StoreError, StoreBusyError.
+        Threads that append at once share a transaction. Raises EventError with every reason for which it is refused;
+        StoreError, StoreBusyError, KeyFileError.
         """
-        span = self.append_many((event,))
-        return Recorded(span.start, span.recorded_at)
+        return self._group.ask(event)
+
+    def _append_each(self, events: Sequence[e.Event]) -> list[Recorded | BaseException]:
+        """Appends those of some events that are admitted; the others have their refusal as answer."""
+        try:
+            with self.writing() as writer:
+                position = writer.head.size
+                refused: dict[int, list[Problem]] = {}
+                for one in writer.add(events):
+                    refused.setdefault(one.place, []).append(one.problem)
+                answers: list[Recorded | BaseException] = []
+                for place in range(len(events)):
+                    if place in refused:
+                        answers.append(EventError(refused[place]))
+                    else:
+                        answers.append(Recorded(position, writer.recorded_at))
+                        position += 1
+                return answers
+        except SaysoError as error:
+            return [error] * len(events)
 
     def append_many(self, events: Iterable[e.Event]) -> Span:
         """Appends events in order, all of them or none. Raises as `append` does, counting events from 1."""
@@ -117,12 +146,22 @@ class Journal:
     @contextmanager
     def writing(self) -> Iterator[Writer]:
         """An exclusive batch that may be added to in pieces; committed at the end of the block unless it raises."""
+        self.keys.signing()
         with self.store.writing() as transaction:
             head = transaction.head()
+            edge = self.log.take(transaction)
             world = self._caught_up(transaction, head.size)
             # A clock that runs backwards must not order events otherwise than the log does.
             recorded_at = max(self._now(), head.recorded_at)
-            yield Writer(transaction, self.id_type, head, recorded_at, world, self._random_bytes, self._judge)
+            writer = Writer(
+                transaction, self.id_type, head, recorded_at, world, edge, self.keys, self._random_bytes, self._judge
+            )
+            yield writer
+            signed = transaction.checkpoint()
+            if edge.size > head.size:
+                signed = self.log.sign(edge)
+                transaction.grow(edge.changed(), signed)
+        self.log.keep(signed, edge)
 
     def _caught_up(self, transaction: Writing, size: int) -> World:
         """The world at the head, from what was read of it before. Only what is committed is kept for later."""
@@ -161,6 +200,8 @@ class Writer:
         head: Head,
         recorded_at: int,
         world: World,
+        edge: Edge,
+        keys: Keys,
         random_bytes: Callable[[int], bytes],
         judge: Judge | None,
     ) -> None:
@@ -169,6 +210,8 @@ class Writer:
         self._transaction = transaction
         self._id_type = id_type
         self._world = world
+        self._edge = edge
+        self._keys = keys
         self._random_bytes = random_bytes
         self._judge = judge
 
@@ -200,21 +243,39 @@ class Writer:
                 refused += [Refused(index, problem) for problem in problems]
             elif isinstance(event, e.SubjectErased):
                 self._flush(pending)
-                self._admit(self._erase(event), pending, parties)
+                self._erase(event, pending, parties)
             else:
-                self._admit(event, pending, parties)
+                problems = self._admit(event, pending, parties)
+                refused += [Refused(index, problem) for problem in problems]
         self._flush(pending)
         return refused
 
-    def _admit(self, event: e.Event, pending: _Pending, parties: Parties) -> None:
-        position = self.head.size + len(pending.events)
-        pending.events.append(event)
+    def _admit(self, event: e.Event, pending: _Pending, parties: Parties) -> list[Problem]:
+        """Takes an event among those to append, unless what it says publicly is too long for an entry of the log."""
+        draft = split(event, self.recorded_at)
+        if draft.everyones and len(canonical_bytes(draft.public)) > LONGEST_ENTRY:
+            told = f"{event.kind}: it takes more than {LONGEST_ENTRY} bytes, without a policy's document"
+            return [Problem(told, remedy="say it in several events")]
+        position = self.head.size + len(pending.drafts)
+        policy = notice = None
+        match event:
+            case (
+                e.ChoiceRecorded(notice=e.NoticeRef(id=name, version=version))
+                | e.NoticeDelivered(notice=str() as name, version=version)
+            ):
+                notice = self._world.notice_digest(name, version)
+            case _:
+                pass
+        if isinstance(event, e.ChoiceRecorded | e.NoticeDelivered) and self._world.policy is not None:
+            policy = self._world.policy.digest
+        pending.drafts.append((draft, policy, None if draft.everyones else notice))
         if event.everyones:
             effective = self.recorded_at if event.effective_at is None else event.effective_at
             self._world.apply(event, effective)
         for fact in facts(event, position, self.recorded_at, self._id_type):
             pending.facts.append(fact)
             parties.apply(fact)
+        return []
 
     def _parties(self, events: Iterable[e.Event]) -> Parties:
         """What the ledger knows of the parties that these events are about."""
@@ -229,35 +290,47 @@ class Writer:
             known += self._transaction.facts_of(Party.SUBJECT, subjects)
         if organisations:
             known += self._transaction.facts_of(Party.ORGANISATION, organisations)
-        return Parties(known)
+        parties = Parties(known)
+        if subjects and self._transaction.entombed():
+            key_of = {self._keys.tombstone(one): one for one in subjects}
+            for key in self._transaction.tombstones(key_of):
+                parties.bury(key_of[key])
+        return parties
 
-    def _erase(self, event: e.SubjectErased) -> e.SubjectErased:
-        """Destroys what the ledger holds of a person, and names in the event those who deny with it."""
-        aliases = aliases_of(self._transaction, event.subject)
-        self._transaction.forget(oblivion(self._transaction, event.subject))
-        merged = dict.fromkeys((*aliases, *event.aliases))
-        return e.SubjectErased(
-            subject=event.subject,
-            aliases=tuple(one for one in merged if one is not None),
-            effective_at=event.effective_at,
-            attested=event.attested,
+    def _erase(self, event: e.SubjectErased, pending: _Pending, parties: Parties) -> None:
+        """Destroys what the ledger holds of a person under every id, and appends that this was done."""
+        everyone = [event.subject, *aliases_of(self._transaction, event.subject)]
+        keys = [self._keys.tombstone(one) for one in everyone]
+        gone = [oblivion(self._transaction, one) for one in everyone]
+        position = self.head.size
+        pending.drafts.append((split(event, self.recorded_at, keys), None, None))
+        self._flush(pending)
+        self._transaction.forget(
+            Oblivion(
+                [part for one in gone for part in one.parts],
+                [row for one in gone for row in one.rows],
+                [row for one in gone for row in one.names],
+            ),
+            [Tombstone(key, position) for key in keys],
         )
+        for one in everyone:
+            parties.bury(one)
 
     def _flush(self, pending: _Pending) -> None:
         """Appends what was admitted since the last time."""
-        if not pending.events:
+        if not pending.drafts:
             return
         entries: list[Entry] = []
-        drafts = [split(event) for event in pending.events]
-        salts = self._random_bytes(SALT_BYTES * sum([len(draft.bodies) for draft in drafts]))
+        salts = self._random_bytes(SALT_BYTES * sum([len(draft.bodies) for draft, _, _ in pending.drafts]))
         used = 0
-        for position, draft in enumerate(drafts, start=self.head.size):
+        for position, (draft, policy, notice) in enumerate(pending.drafts, start=self.head.size):
             end = used + SALT_BYTES * len(draft.bodies)
-            entries.append(seal(draft, position, self.recorded_at, salts[used:end]))
+            entries.append(seal(draft, position, self.recorded_at, salts[used:end], policy, notice))
             used = end
         self._transaction.append(entries, pending.facts)
-        self.head = Head(self.head.size + len(pending.events), self.recorded_at)
-        pending.events.clear()
+        self._edge.extend([entry.leaf for entry in entries])
+        self.head = Head(self.head.size + len(entries), self.recorded_at)
+        pending.drafts.clear()
         pending.facts.clear()
 
 

@@ -5,7 +5,7 @@ Both are read from the store as far as an event needs them, and go along with th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +31,7 @@ ACTORS = {
 }
 """Which role each kind begins or ends."""
 
-_HEEDED = frozenset(ACTORS) | {"subject.registered", "subject.erased", "organisation.owners"}
-_OWN_TOMBSTONE = b'{"kind":"subject.erased"}'
+_HEEDED = frozenset(ACTORS) | {"subject.registered", "organisation.owners"}
 
 
 @dataclass(slots=True)
@@ -54,8 +53,6 @@ class PartyState:
         match kind:
             case "subject.registered":
                 self.registered = True
-            case "subject.erased":
-                self.erased = self.erased or fact.payload == _OWN_TOMBSTONE
             case "organisation.owners":
                 owners = self.owners.setdefault((fact.effective_at, fact.position), set())
                 if fact.other is not None:
@@ -93,6 +90,10 @@ class Parties:
             state = self._states[key] = PartyState()
         state.apply(fact)
 
+    def bury(self, one: Id) -> None:
+        """Takes in that somebody was erased."""
+        self._states[Party.SUBJECT, one] = PartyState(erased=True)
+
     def subject(self, one: Id) -> PartyState:
         """What is known of a subject."""
         return self._states.get((Party.SUBJECT, one), UNKNOWN)
@@ -118,6 +119,8 @@ class World:
     withdrawn: set[str] = field(default_factory=set)
     notices: dict[tuple[str, str], str | None] = field(default_factory=dict)
     datasets: set[str] = field(default_factory=set)
+    declared: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The digests of notices in the policy last published."""
 
     def copy(self) -> World:
         """One that can go ahead by itself."""
@@ -129,6 +132,7 @@ class World:
             set(self.withdrawn),
             dict(self.notices),
             set(self.datasets),
+            self.declared,
         )
 
     def apply(self, event: Event, effective_at: int) -> None:
@@ -140,6 +144,7 @@ class World:
                 self.lifted.add(event.suspension)
             case PolicyPublished():
                 self.policy = event
+                self.declared = dict(_digests(event.document))
             case VersionWithdrawn():
                 self.withdrawn.add(event.version)
             case NoticePublished():
@@ -149,6 +154,10 @@ class World:
             case _:
                 pass
 
+    def notice_digest(self, notice: str, version: str) -> str | None:
+        """The digest of a notice's text, as it was published or as the policy last published has it."""
+        return self.notices.get((notice, version)) or self.declared.get((notice, version))
+
     def effective_of(self, version: str) -> int | None:
         """When a version of the policy last published takes effect; `None` if it has no such version."""
         document: dict[str, Any] = {} if self.policy is None else self.policy.document
@@ -157,6 +166,17 @@ class World:
             if isinstance(one, dict) and one.get("id") == version:
                 return _instant(one.get("effective"))
         return None
+
+
+def _digests(document: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    """The digest of each version of a notice that a normalised policy has, where it has one."""
+    notices = document.get("notices")
+    for one in notices if isinstance(notices, list) else ():
+        match one:
+            case {"notice": str() as notice, "version": str() as version, "digest": str() as digest}:
+                yield (notice, version), digest
+            case _:
+                pass
 
 
 def _instant(value: object) -> int | None:

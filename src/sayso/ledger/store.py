@@ -16,6 +16,7 @@ import pyarrow as pa
 from sayso.ledger.entry import Entry
 from sayso.ledger.facts import COLUMNS, Fact
 from sayso.ledger.identity import Id, IdType
+from sayso.ledger.log.tiles import Tile
 
 
 class Head(NamedTuple):
@@ -30,6 +31,13 @@ class PartKey(NamedTuple):
 
     position: int
     part: int | None
+
+
+class Tombstone(NamedTuple):
+    """That somebody was erased, by what only the ledger's secret leads to, and where."""
+
+    key: bytes
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,12 @@ class Reading(Protocol):
     def head(self) -> Head:
         """The size and last recorded instant; size 0 and the earliest instant for an empty ledger."""
 
+    def checkpoint(self) -> str:
+        """The signed checkpoint of the log at its head."""
+
+    def tile(self, tile: Tile) -> bytes:
+        """The hashes of a tile of the log's tree. Raises VerificationError where it holds fewer than asked for."""
+
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
         """The entries at positions in [start, stop), in order; to the head without `stop`."""
 
@@ -59,6 +73,12 @@ class Reading(Protocol):
     def facts_naming(self, other: Id) -> list[Fact]:
         """The facts in whose `other` this id stands, in order of row."""
 
+    def entombed(self) -> int:
+        """How many tombstones there are."""
+
+    def tombstones(self, keys: Iterable[bytes] | None = None) -> dict[bytes, int]:
+        """The position of the erasure by each of these keys that is a tombstone; of all tombstones without `keys`."""
+
 
 class Writing(Reading, Protocol):
     """An exclusive transaction: all of it becomes visible and durable at its end, or nothing.
@@ -69,11 +89,20 @@ class Writing(Reading, Protocol):
     def append(self, entries: Sequence[Entry], facts: Iterable[Fact]) -> None:
         """Adds entries, whose positions go on from the head, and their facts."""
 
-    def forget(self, oblivion: Oblivion) -> None:
-        """Destroys private parts and facts for good."""
+    def grow(self, tiles: Mapping[tuple[int, int], bytes], checkpoint: str) -> None:
+        """Puts tiles, by level and index, in the place of shorter ones, and a checkpoint in that of the last."""
+
+    def forget(self, oblivion: Oblivion, tombstones: Sequence[Tombstone]) -> None:
+        """Destroys private parts and facts for good, and keeps tombstones."""
 
     def replace_facts(self, facts: Iterable[Fact]) -> None:
         """Puts these facts in the place of all."""
+
+    def replace_tiles(self, tiles: Iterable[tuple[int, int, bytes]]) -> None:
+        """Puts these tiles (level, index, hashes) in the place of all."""
+
+    def replace_tombstones(self, tombstones: Iterable[Tombstone]) -> None:
+        """Puts these tombstones in the place of all."""
 
 
 class Store(Reading, Protocol):
@@ -83,8 +112,15 @@ class Store(Reading, Protocol):
     def id_type(self) -> IdType:
         """The type of every id in the ledger, fixed when it was made."""
 
+    @property
+    def origin(self) -> str:
+        """The name of the log, fixed when it was made."""
+
     def writing(self) -> AbstractContextManager[Writing]:
         """Begins an exclusive transaction; commits at the end of the block, rolls back if it raises."""
+
+    def reading(self) -> AbstractContextManager[Reading]:
+        """One unchanging view of the ledger for as long as the block lasts."""
 
     def payloads(self) -> Mapping[int, bytes]:
         """Every payload of a fact, canonical JSON, by its code. A code never changes its meaning."""
@@ -93,9 +129,6 @@ class Store(Reading, Protocol):
         self, upto: int | None = None, *, columns: Sequence[str] = COLUMNS, batch_rows: int = 65_536
     ) -> Iterator[pa.RecordBatch]:
         """The facts at positions below `upto`, in order of position, as columns; memory is that of a batch."""
-
-    def tombstones(self) -> list[Fact]:
-        """Every fact of kind `subject.erased`, at any position: an erasure holds for every replay too."""
 
     def close(self) -> None:
         """Lets go of the store."""

@@ -21,7 +21,7 @@ from sayso.plan.people import Ints, first_rows_alike
 from sayso.plan.relevance import Relevance
 from sayso.plan.results import Result, Results, first, result_of
 from sayso.plan.segments import Keys, Segments
-from sayso.plan.snapshot import Snapshot, answers, categories, dimensions, places, results, stand
+from sayso.plan.snapshot import BURIED, Snapshot, answers, categories, dimensions, places, results, stand
 from sayso.plan.symbols import NOTHING, Kind, Meaning, Symbols, table_of
 from sayso.policy.decide import find
 from sayso.policy.facts import Facts, Id, Record, Subject
@@ -34,13 +34,16 @@ ACCOUNT, ORGANISATION = "a:", "o:"
 class States:
     """The states of parties, one for each key and where a person is and was. State 0 is that of one who is not known."""
 
+    buried = 1
+    """The state of those who were erased."""
+
     def __init__(self) -> None:
         self._numbers: dict[tuple[int, int, int], int] = {}
 
     @property
     def count(self) -> int:
         """How many numbers are in use."""
-        return len(self._numbers) + 1
+        return len(self._numbers) + 2
 
     def of(self, segments: Segments) -> Ints:
         """The state of each segment."""
@@ -110,7 +113,7 @@ def build(
     numbered = Results()
     for code in relevance.territories:
         numbered.territory(code)
-    numbers = dimensions(relevance, axis, numbered, 0, count)
+    numbers = dimensions(relevance, axis, numbered, 0, BURIED, count)
     none = np.empty(0, np.int32)
     return Snapshot(
         numbers, standing, overflow, answers(numbered, np.empty(0, np.int64), none, none), categories(relevance, axis),

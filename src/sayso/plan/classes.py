@@ -149,6 +149,8 @@ class Classes:
     _decided: dict[bytes, int] = field(default_factory=dict)
     _of_key: list[int] = field(default_factory=list)
     _classes: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    buried: int = 0
+    """The class of those who were erased, whose one slot is the position of that."""
     _answers: list[tuple[Codes, Codes]] = field(default_factory=list)
     _slots: list[int] = field(default_factory=list)
     _numbers: dict[bytes, int] = field(default_factory=dict)
@@ -162,6 +164,8 @@ class Classes:
             self.results.territory(code)
         nobody = self._decide(None, None, None, None, {})
         self._class(nobody, NOTHING, NOTHING)
+        erased = self._decide(None, SubjectFacts(erased=NOTHING), None, None, {NOTHING: 0})
+        self.buried = self._class(erased, NOTHING, NOTHING)
 
     def of(self, segments: Segments) -> Ints:
         """The class of each segment."""

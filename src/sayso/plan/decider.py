@@ -7,7 +7,7 @@ records with one subject that are not reserved, for uses that do not ask for the
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from sayso.errors import UsageError
@@ -45,10 +45,11 @@ Steps = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...] | None]
 class Decider:
     """Answers for one use, as known at one position.
 
-    Takes about 250 bytes a person. Raises UsageError for a use that asks for the record's account.
+    Takes about 250 bytes a person. `erased` says where somebody whom the snapshot does not know was erased, if so.
+    Raises UsageError for a use that asks for the record's account.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, erased: Callable[[Id], int | None] | None = None) -> None:
         if snapshot.accounts is not None:
             raise UsageError("this use asks for the record's account; decide it by the ledger")
         numbers = snapshot.dimensions
@@ -57,6 +58,7 @@ class Decider:
         self._per_role = (len(numbers.borders) + 1) * numbers.categories * numbers.places
         self._unasked = frozenset(numbers.unasked)
         self._absent: Steps = ((), (numbers.absent * numbers.size,), None)
+        self._buried, self._erased = (numbers.buried * numbers.size,), erased
         self._steps = _steps(snapshot)
         self._cells = {row["name"]: row["cell"] * numbers.places for row in snapshot.categories.to_pylist()}
         self._place: dict[str | None, int] = {row["code"]: row["place"] for row in snapshot.places.to_pylist()}
@@ -77,7 +79,7 @@ class Decider:
             place = self._unlisted(territory)
         if cell is None or place is None or subject is None or collected_at is None or collected_at > self._at:
             return _UNREAD
-        borders, classes, behind = self._steps.get(subject, self._absent)
+        borders, classes, behind = self._steps.get(subject) or self._stranger(subject)
         if not borders:
             key = classes[0]
         elif len(borders) == 1:
@@ -98,6 +100,11 @@ class Decider:
         where = self._where[key]
         named = self._names[where] if where >= 0 else canonical(territory or "") if where == -1 else None
         return Answer(outcome, rule, named, 0 if outcome > _NO_SUBJECT else -1, position)
+
+    def _stranger(self, subject: Id) -> Steps:
+        """What is said of one whom the snapshot does not know: who was erased, or nobody."""
+        position = None if self._erased is None else self._erased(subject)
+        return self._absent if position is None else ((), self._buried, (position,))
 
     def _unlisted(self, territory: str | None) -> int | None:
         """The place of a territory that nothing names: the rest of its country, or unknown; `None` if malformed."""

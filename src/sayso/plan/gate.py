@@ -214,6 +214,15 @@ def combinations(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dim
     return asked.mutate(example=example, order=order).group_by("asked").agg(example=ibis._.example.argmin(ibis._.order))
 
 
+def strangers(corpus: ir.Table, shape: Shape, tables: Tables) -> ir.Table:
+    """The `id` of each subject of a corpus whom the snapshot does not know, once each."""
+    if shape.several:
+        ids = corpus.select(one=corpus.subjects.unnest()).select(id=ibis._.one["id"])
+    else:
+        ids = corpus.select(id=corpus.subject)
+    return ids.filter(ids.id.notnull()).distinct().anti_join(tables.standing, ids.id == tables.standing.subject)
+
+
 def _asked(read: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions) -> ir.Table:
     """Each (record, subject) with the key of the answer that it asks for; `role` is 1 where it does not count."""
     if not shape.several:

@@ -37,7 +37,7 @@ from sayso.policy.model import Mode
 Persons = Callable[[Sequence[Id]], Mapping[Id, SubjectFacts]]
 """The facts of some people, for examples of a key to be decided."""
 
-SAYING = (Kind.VOICE, Kind.SIGNAL_RECORDED, Kind.ERASED)
+SAYING = (Kind.VOICE, Kind.SIGNAL_RECORDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ class Keys:
         nth = np.arange(len(whose)) - firsts[whose]
         columns["said_before"] = np.where(apart[whose] > 0, nth, columns["said_before"])
         key, fresh = self._number([columns[part.name] for part in fields(Key)])
-        voices, voice_ends = _events(some, np.isin(kind, [Kind.VOICE, Kind.ERASED]) & matters)
+        voices, voice_ends = _events(some, (kind == Kind.VOICE) & matters)
         tellings, telling_ends = _events(some, np.isin(kind, [Kind.STATE, Kind.DELIVERED]))
         return Segments(some, firsts, whose, start, key, now, then, fresh, voices, voice_ends, tellings, telling_ends)
 
@@ -237,7 +237,6 @@ class Keys:
         own, born = some.member == 0, kind == Kind.BORN
         odd = having(some, self._alone[some.symbol]) > 0
         odd |= (having(some, born & own) > 1) | (having(some, born & ~own) > 0)
-        odd |= having(some, kind == Kind.ERASED) > 1
         odd |= _crossed(some, (kind == Kind.STATE) & some.late, kind == Kind.STATE_RECORDED)
         numbers = np.where(odd, self._apart + np.cumsum(odd), 0)
         self._apart += int(odd.sum())

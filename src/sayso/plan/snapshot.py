@@ -16,8 +16,8 @@ Tables, with the columns that an engine joins by:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -30,10 +30,12 @@ from sayso.plan.results import Results, first, result_of
 from sayso.plan.segments import Keys, Persons, Segments
 from sayso.plan.symbols import NOTHING, Symbols
 from sayso.policy.decide import find
-from sayso.policy.facts import Record
+from sayso.policy.facts import Id, Record
 from sayso.policy.verdict import Outcome
 from sayso.territory import ALIASES, country
 
+BURIED = 1
+"""The number of those who were erased, among the classes or states of a snapshot; 0 is that of nobody known."""
 INLINE = 3
 """So many steps of a person lie in one row of `standing`."""
 
@@ -49,6 +51,7 @@ class Dimensions:
     roles: int
     unasked: tuple[str, ...]
     absent: int
+    buried: int
     nobody: int
     nobody_severity: int
     states: int = 1
@@ -94,7 +97,7 @@ def build(
     classes = Classes(relevance, axes(relevance, symbols), keys, persons)
     standing, overflow, change, used = stand(classes, keys, relevance, histories, ids)
     return Snapshot(
-        dimensions(relevance, classes.axes, classes.results, 0),
+        dimensions(relevance, classes.axes, classes.results, 0, BURIED),
         standing,
         overflow,
         _answers(classes, used),
@@ -107,8 +110,28 @@ def build(
     )
 
 
+def with_buried(snapshot: Snapshot, buried: Mapping[Id, int]) -> Snapshot:
+    """The snapshot with people who were erased, and where: none of those is in one, for nothing leads to them."""
+    if not buried:
+        return snapshot
+    held = snapshot.standing
+    ids, positions = list(buried), list(buried.values())
+    columns = {
+        "subject": pa.array(ids, held.schema.field("subject").type),
+        "c0": pa.array([snapshot.dimensions.buried] * len(ids), pa.int32()),
+        "more": pa.array([False] * len(ids)),
+        "behind": pa.array([[one] for one in positions], pa.list_(pa.int64())),
+    }
+    rows = [columns.get(field.name, pa.nulls(len(ids), field.type)) for field in held.schema]
+    return replace(snapshot, standing=pa.concat_tables([held, pa.table(rows, schema=held.schema)]))
+
+
 class Steps(Protocol):
     """What the segments of people are numbered with."""
+
+    @property
+    def buried(self) -> int:
+        """The number of those who were erased."""
 
     def of(self, segments: Segments) -> Ints:
         """The number of each segment."""
@@ -129,7 +152,7 @@ def stand(
     standing: list[pa.RecordBatch] = []
     overflow: list[pa.RecordBatch] = []
     change = relevance.next_change
-    used: dict[int, int] = {0: 0}
+    used: dict[int, int] = {0: 0, steps.buried: BURIED}
     for everyone in people(histories):
         change = _sooner(change, everyone, relevance)
         segments = keys.of(everyone)
@@ -245,14 +268,16 @@ def overflow_schema(ids: pa.DataType) -> pa.Schema:
     return pa.schema([("subject", ids), ("start", pa.int64()), ("until", pa.int64()), ("class", pa.int32())])
 
 
-def dimensions(relevance: Relevance, axes: Axes, numbered: Results, absent: int, states: int = 1) -> Dimensions:
+def dimensions(
+    relevance: Relevance, axes: Axes, numbered: Results, absent: int, buried: int, states: int = 1
+) -> Dimensions:
     """The numbers of a snapshot."""
     unasked = tuple(sorted(role for role, counts in relevance.version.roles.items() if not counts))
     nobody = Record((), relevance.categories[0] if relevance.categories else None, relevance.use.at)
     found = first(find(relevance.reduced, relevance.use, nobody, relevance.facts), counts=True)
     return Dimensions(
         relevance.use.at, axes.borders, len(axes.categories), len(axes.places), len(axes.roles), unasked, absent,
-        numbered.number(result_of(found, {})), result_of(found, {}).outcome, states,
+        buried, numbered.number(result_of(found, {})), result_of(found, {}).outcome, states,
     )  # fmt: skip
 
 

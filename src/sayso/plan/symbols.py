@@ -48,14 +48,13 @@ class Kind(IntEnum):
     VOICE = 3
     """A choice, or a signal on a channel."""
     SIGNAL_RECORDED = 4
-    ERASED = 5
-    BORN = 6
-    AGE = 7
+    BORN = 5
+    AGE = 6
 
 
 TELLING = frozenset({Kind.STATE, Kind.STATE_RECORDED, Kind.DELIVERED})
 """What decides which notices reached somebody."""
-TIMELESS = frozenset({Kind.ERASED, Kind.BORN, Kind.SIGNAL_RECORDED})
+TIMELESS = frozenset({Kind.BORN, Kind.SIGNAL_RECORDED})
 """What counts whenever it was."""
 
 
@@ -173,8 +172,6 @@ def symbols(payloads: Mapping[int, Mapping[str, Any]], relevance: Relevance) -> 
                 if notice in relevance.notices:
                     delivered = Meaning(Kind.DELIVERED, notice, border=said.after_notice)
                     rows.append((code, 0, of(delivered), None, False, False))
-            case "subject.erased":
-                rows.append((code, 0, of(Meaning(Kind.ERASED, None)), None, False, True))
             case _:
                 pass
         rows += [

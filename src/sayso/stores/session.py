@@ -5,26 +5,21 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-import msgspec
-
 from sayso import instant
-from sayso.ledger.entry import Entry, PrivatePart
+from sayso.errors import VerificationError
+from sayso.ledger.entry import Destroyed, Entry, Part, PrivatePart
 from sayso.ledger.facts import Fact, first_row
 from sayso.ledger.identity import Id
-from sayso.ledger.store import Head, Oblivion
+from sayso.ledger.log.merkle import HASH_BYTES
+from sayso.ledger.log.tiles import Tile
+from sayso.ledger.store import Head, Oblivion, PartKey, Tombstone
 
 EVENTS_AT_ONCE = 1000
+KEYS_AT_ONCE = 500
 _FACT = "SELECT row, party, id, at, effective_at, recorded_at, code, other FROM facts"
-
-
-class _Commitments(msgspec.Struct):
-    commitments: tuple[str, ...] = ()
-
-
-_COMMITMENTS = msgspec.json.Decoder(_Commitments)
 
 
 class SqliteReading:
@@ -40,6 +35,40 @@ class SqliteReading:
         found = row.fetchone()
         return Head(0, instant.EARLIEST) if found is None else Head(found[0] + 1, found[1])
 
+    def checkpoint(self) -> str:
+        """The signed checkpoint of the log at its head."""
+        (found,) = self._connection.execute("SELECT value FROM ledger WHERE name = 'checkpoint'").fetchone()
+        return str(found)
+
+    def tile(self, tile: Tile) -> bytes:
+        """The hashes of a tile of the log's tree. Raises VerificationError where it holds fewer than asked for."""
+        row = self._connection.execute(
+            "SELECT hashes FROM tiles WHERE level = ? AND place = ?", (tile.level, tile.index)
+        ).fetchone()
+        wanted = tile.width * HASH_BYTES
+        if row is None or len(row[0]) < wanted:
+            raise VerificationError(f"tile {tile.level}/{tile.index} holds fewer than `{tile.width}` hashes")
+        return bytes(row[0][:wanted])
+
+    def entombed(self) -> int:
+        """How many tombstones there are."""
+        (count,) = self._connection.execute("SELECT count(*) FROM tombstones").fetchone()
+        return int(count)
+
+    def tombstones(self, keys: Iterable[bytes] | None = None) -> dict[bytes, int]:
+        """The position of the erasure by each of these keys that is a tombstone; of all tombstones without `keys`."""
+        if keys is None:
+            return dict(
+                self._connection.execute("SELECT tombstone, position FROM tombstones ORDER BY tombstone").fetchall()
+            )
+        found: dict[bytes, int] = {}
+        left = iter(keys)
+        while some := list(islice(left, KEYS_AT_ONCE)):
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT tombstone, position FROM tombstones WHERE tombstone IN ({marks})"
+            found |= dict(self._connection.execute(query, some).fetchall())
+        return found
+
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
         """The entries at positions in [start, stop), in order."""
         end = self.head().size if stop is None else min(stop, self.head().size)
@@ -53,20 +82,22 @@ class SqliteReading:
 
     def _entries(self, where: str, bounds: tuple[int, int]) -> list[Entry]:
         rows = self._connection.execute(
-            f"SELECT position, kind, recorded_at, everyones, public FROM events WHERE {where} ORDER BY position", bounds
+            f"SELECT position, kind, recorded_at, everyones, public, document FROM events WHERE {where}"
+            " ORDER BY position",
+            bounds,
         ).fetchall()
-        if all(row[3] for row in rows):
-            return [Entry(position, kind, at, True, public) for position, kind, at, _, public in rows]
-        parts = {
-            (position, part): PrivatePart(salt, body)
-            for position, part, salt, body in self._connection.execute(
-                "SELECT position, part, salt, body FROM private WHERE position >= ? AND position < ?", bounds
-            )
-        }
+        parts: dict[int, list[Part]] = {}
+        if not all(row[3] for row in rows):
+            for position, salt, body, commitment in self._connection.execute(
+                "SELECT position, salt, body, commitment FROM private WHERE position >= ? AND position < ?"
+                " ORDER BY position, part",
+                bounds,
+            ):
+                part = PrivatePart(salt, body) if commitment is None else Destroyed(commitment)
+                parts.setdefault(position, []).append(part)
         return [
-            Entry(position, kind, at, bool(everyones), public, tuple(parts.get((position, i)) for i in range(count)))
-            for position, kind, at, everyones, public in rows
-            for count in [len(_COMMITMENTS.decode(public).commitments)]
+            Entry(position, kind, at, bool(everyones), public, tuple(parts.get(position, ())), document)
+            for position, kind, at, everyones, public, document in rows
         ]
 
     def facts_of(self, party: int, ids: Iterable[Id], upto: int | None = None) -> list[Fact]:
@@ -83,19 +114,6 @@ class SqliteReading:
     def facts_naming(self, other: Id) -> list[Fact]:
         """The facts in whose `other` this id stands, in order of row."""
         return self._facts(f"{_FACT} WHERE other = ? ORDER BY row", (other,))
-
-    def tombstones(self) -> list[Fact]:
-        """Every fact of kind `subject.erased`."""
-        positions = self._connection.execute(
-            "SELECT position FROM events WHERE kind = 'subject.erased' ORDER BY position"
-        ).fetchall()
-        return [
-            fact
-            for (position,) in positions
-            for fact in self._facts(
-                f"{_FACT} WHERE row >= ? AND row < ? ORDER BY row", (first_row(position), first_row(position + 1))
-            )
-        ]
 
     def payloads(self) -> dict[int, bytes]:
         """Every payload by its code."""
@@ -121,8 +139,11 @@ class SqliteWriting(SqliteReading):
         """Adds entries, whose positions go on from the head, and their facts."""
         run = self._connection.executemany
         run(
-            "INSERT INTO events (position, kind, recorded_at, everyones, public) VALUES (?, ?, ?, ?, ?)",
-            [(one.position, one.kind, one.recorded_at, int(one.everyones), one.public) for one in entries],
+            "INSERT INTO events (position, kind, recorded_at, everyones, public, document) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (one.position, one.kind, one.recorded_at, int(one.everyones), one.public, one.document)
+                for one in entries
+            ],
         )
         run(
             "INSERT INTO private (position, part, salt, body) VALUES (?, ?, ?, ?)",
@@ -130,7 +151,7 @@ class SqliteWriting(SqliteReading):
                 (one.position, index, part.salt, part.body)
                 for one in entries
                 for index, part in enumerate(one.parts)
-                if part is not None
+                if isinstance(part, PrivatePart)
             ],
         )
         self._insert_facts(list(facts))
@@ -169,14 +190,20 @@ class SqliteWriting(SqliteReading):
             "UPDATE payloads SET uses = uses + ? WHERE code = ?", [(count, code) for code, count in changes.items()]
         )
 
-    def forget(self, oblivion: Oblivion) -> None:
-        """Destroys private parts and facts, and payloads that nothing uses any more."""
+    def grow(self, tiles: Mapping[tuple[int, int], bytes], checkpoint: str) -> None:
+        """Puts tiles, by level and index, in the place of shorter ones, and a checkpoint in that of the last."""
+        self._put_tiles((level, place, hashes) for (level, place), hashes in tiles.items())
+        self._connection.execute("UPDATE ledger SET value = ? WHERE name = 'checkpoint'", (checkpoint,))
+
+    def _put_tiles(self, tiles: Iterable[tuple[int, int, bytes]]) -> None:
+        self._connection.executemany("INSERT OR REPLACE INTO tiles (level, place, hashes) VALUES (?, ?, ?)", tiles)
+
+    def forget(self, oblivion: Oblivion, tombstones: Sequence[Tombstone]) -> None:
+        """Destroys private parts and facts, and payloads that nothing uses any more, and keeps tombstones."""
         connection = self._connection
-        for position, part in oblivion.parts:
-            if part is None:
-                connection.execute("DELETE FROM private WHERE position = ?", (position,))
-            else:
-                connection.execute("DELETE FROM private WHERE position = ? AND part = ?", (position, part))
+        for key in oblivion.parts:
+            self._destroy(key)
+        connection.executemany("INSERT OR IGNORE INTO tombstones (tombstone, position) VALUES (?, ?)", tombstones)
         gone: Counter[int] = Counter()
         for row in oblivion.rows:
             for (code,) in connection.execute("DELETE FROM facts WHERE row = ? RETURNING code", (row,)).fetchall():
@@ -185,6 +212,34 @@ class SqliteWriting(SqliteReading):
         self._count_uses(gone)
         self._drop_unused()
         self.forgot = True
+
+    def _destroy(self, key: PartKey) -> None:
+        """Leaves the commitments of parts alone, and of the instant of what is gone only the day."""
+        position, part = key
+        rows = self._connection.execute(
+            "SELECT part, salt, body FROM private WHERE position = ? AND part = ifnull(?, part) AND salt IS NOT NULL",
+            (position, part),
+        ).fetchall()
+        self._connection.executemany(
+            "UPDATE private SET salt = NULL, body = NULL, commitment = ? WHERE position = ? AND part = ?",
+            [(PrivatePart(salt, body).commitment, position, place) for place, salt, body in rows],
+        )
+        if any(place == 0 for place, _, _ in rows):
+            (at,) = self._connection.execute(
+                "SELECT recorded_at FROM events WHERE position = ?", (position,)
+            ).fetchone()
+            day = at - at % instant.DAY
+            self._connection.execute("UPDATE events SET recorded_at = ? WHERE position = ?", (day, position))
+
+    def replace_tiles(self, tiles: Iterable[tuple[int, int, bytes]]) -> None:
+        """Puts these tiles (level, index, hashes) in the place of all."""
+        self._connection.execute("DELETE FROM tiles")
+        self._put_tiles(tiles)
+
+    def replace_tombstones(self, tombstones: Iterable[Tombstone]) -> None:
+        """Puts these tombstones in the place of all."""
+        self._connection.execute("DELETE FROM tombstones")
+        self._connection.executemany("INSERT INTO tombstones (tombstone, position) VALUES (?, ?)", tombstones)
 
     def replace_facts(self, facts: Iterable[Fact]) -> None:
         """Puts these facts in the place of all."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
@@ -15,10 +15,12 @@ from sayso.errors import StoreBusyError, StoreError
 from sayso.ledger.entry import Entry
 from sayso.ledger.facts import COLUMNS, Fact
 from sayso.ledger.identity import Id, IdType
+from sayso.ledger.log.tiles import Tile
 from sayso.ledger.store import Head
 from sayso.stores import columns as facts_as_columns
 from sayso.stores import schema
 from sayso.stores.faults import reported
+from sayso.stores.schema import Founding
 from sayso.stores.session import SqliteReading, SqliteWriting
 
 APPLICATION_ID = 0x53617953
@@ -28,7 +30,7 @@ WAIT_SECONDS = 10.0
 _CACHE_KIB = 64 * 1024
 
 
-def create(path: Path, id_type: IdType, *, wait: float = WAIT_SECONDS) -> SqliteStore:
+def create(path: Path, id_type: IdType, founding: Founding, *, wait: float = WAIT_SECONDS) -> SqliteStore:
     """Makes a ledger at a path where there is no file, or an empty one, whole or not at all.
 
     Raises StoreError where there is one already, or the file cannot be made.
@@ -42,16 +44,18 @@ def create(path: Path, id_type: IdType, *, wait: float = WAIT_SECONDS) -> Sqlite
                 if sa.inspect(connection).get_table_names() or _pragma(connection, "application_id"):
                     raise StoreError(f"`{path}` holds a ledger or other data already; give another path, or open it")
                 connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-                schema.upgrade(connection)
+                schema.upgrade(connection, id_type, founding)
                 connection.exec_driver_sql("INSERT INTO ledger VALUES ('id_type', ?)", (id_type.value,))
         except BaseException:
             engine.dispose()
             raise
-    return SqliteStore(path, engine, id_type, wait)
+    return SqliteStore(path, engine, id_type, founding.origin, wait)
 
 
-def open_ledger(path: Path, *, wait: float = WAIT_SECONDS) -> SqliteStore:
+def open_ledger(path: Path, found_log: Callable[[], Founding], *, wait: float = WAIT_SECONDS) -> SqliteStore:
     """Opens the ledger in a file, bringing its tables to the newest form.
+
+    `found_log` is asked only for a ledger from before there was a log.
 
     Raises StoreError if there is none, if it is no ledger, is damaged, or was written by a newer version of sayso.
     """
@@ -64,10 +68,10 @@ def open_ledger(path: Path, *, wait: float = WAIT_SECONDS) -> SqliteStore:
             with engine.connect() as connection:
                 found = schema.revision(connection)
             if found != schema.HEAD:
-                _migrate(engine, path, found)
+                _migrate(engine, path, found, found_log)
             with engine.connect() as connection:
-                id_type = connection.exec_driver_sql("SELECT value FROM ledger WHERE name = 'id_type'").scalar()
-            return SqliteStore(path, engine, IdType(str(id_type)), wait)
+                said = _said(connection)
+            return SqliteStore(path, engine, IdType(said["id_type"]), said["origin"], wait)
         except BaseException:
             engine.dispose()
             raise
@@ -76,10 +80,11 @@ def open_ledger(path: Path, *, wait: float = WAIT_SECONDS) -> SqliteStore:
 class SqliteStore:
     """A `sayso.ledger.store.Store` in one SQLite file. Threads may share it; processes open the file each for itself."""
 
-    def __init__(self, path: Path, engine: sa.Engine, id_type: IdType, wait: float) -> None:
+    def __init__(self, path: Path, engine: sa.Engine, id_type: IdType, origin: str, wait: float) -> None:
         self.path = path
         self._engine = engine
         self._id_type = id_type
+        self._origin = origin
         self._wait = wait
         self._known: dict[int, bytes] = {}
         # Threads queue here: SQLite's own waiting polls, and is not fair.
@@ -90,6 +95,11 @@ class SqliteStore:
     def id_type(self) -> IdType:
         """The type of every id in the ledger."""
         return self._id_type
+
+    @property
+    def origin(self) -> str:
+        """The name of the log, fixed when it was made."""
+        return self._origin
 
     @contextmanager
     def writing(self) -> Iterator[SqliteWriting]:
@@ -175,10 +185,25 @@ class SqliteStore:
             finally:
                 driver.rollback()
 
-    def tombstones(self) -> list[Fact]:
-        """Every fact of kind `subject.erased`, at any position."""
+    def checkpoint(self) -> str:
+        """The signed checkpoint of the log at its head."""
         with self.reading() as session:
-            return session.tombstones()
+            return session.checkpoint()
+
+    def tile(self, tile: Tile) -> bytes:
+        """The hashes of a tile of the log's tree. Raises VerificationError where it holds fewer than asked for."""
+        with self.reading() as session:
+            return session.tile(tile)
+
+    def entombed(self) -> int:
+        """How many tombstones there are."""
+        with self.reading() as session:
+            return session.entombed()
+
+    def tombstones(self, keys: Iterable[bytes] | None = None) -> dict[bytes, int]:
+        """The position of the erasure by each of these keys that is a tombstone; of all tombstones without `keys`."""
+        with self.reading() as session:
+            return session.tombstones(keys)
 
     def close(self) -> None:
         """Closes every connection."""
@@ -237,10 +262,16 @@ def _recognised(path: Path) -> None:
         raise StoreError(f"`{path}` is an SQLite file, but no ledger; make one with `sayso init`")
 
 
-def _migrate(engine: sa.Engine, path: Path, found: str | None) -> None:
+def _said(connection: sa.Connection) -> dict[str, str]:
+    """What the ledger says of itself."""
+    return {str(name): str(value) for name, value in connection.exec_driver_sql("SELECT name, value FROM ledger")}
+
+
+def _migrate(engine: sa.Engine, path: Path, found: str | None, found_log: Callable[[], Founding]) -> None:
     if found is None or not schema.is_known(found):
         raise StoreError(
             f"ledger `{path}` has tables of form `{found}`, which this version of sayso does not know; upgrade sayso"
         )
+    founding = found_log()
     with _exclusive(engine) as connection:
-        schema.upgrade(connection)
+        schema.upgrade(connection, IdType(_said(connection)["id_type"]), founding)

@@ -18,6 +18,11 @@ class AnyValue(UserDefinedType[Any]):
         return "ANY"
 
 
+Int = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+"""A whole number of 64 bits."""
+Blob = sa.LargeBinary().with_variant(sa.BLOB(), "sqlite")
+"""Bytes."""
+
 metadata = sa.MetaData()
 
 ledger = sa.Table(
@@ -31,24 +36,44 @@ ledger = sa.Table(
 events = sa.Table(
     "events",
     metadata,
-    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("position", Int, primary_key=True),
     sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("recorded_at", sa.Integer, nullable=False),
-    sa.Column("everyones", sa.Integer, nullable=False),
-    sa.Column("public", sa.BLOB, nullable=False),
+    sa.Column("recorded_at", Int, nullable=False),
+    sa.Column("everyones", Int, nullable=False),
+    sa.Column("public", Blob, nullable=False),
+    sa.Column("document", Blob, nullable=True),
     sqlite_strict=True,
 )
 
 sa.Index("events_everyones", events.c.position, sqlite_where=events.c.everyones == 1)
-sa.Index("events_erasures", events.c.position, sqlite_where=events.c.kind == "subject.erased")
 
 private = sa.Table(
     "private",
     metadata,
-    sa.Column("position", sa.Integer, sa.ForeignKey("events.position"), primary_key=True),
-    sa.Column("part", sa.Integer, primary_key=True),
-    sa.Column("salt", sa.BLOB, nullable=False),
-    sa.Column("body", sa.BLOB, nullable=False),
+    sa.Column("position", Int, sa.ForeignKey("events.position"), primary_key=True),
+    sa.Column("part", Int, primary_key=True),
+    sa.Column("salt", Blob, nullable=True),
+    sa.Column("body", Blob, nullable=True),
+    sa.Column("commitment", Blob, nullable=True),
+    sa.CheckConstraint("(salt IS NULL) = (body IS NULL) AND (salt IS NULL) <> (commitment IS NULL)", "opened"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+tiles = sa.Table(
+    "tiles",
+    metadata,
+    sa.Column("level", Int, primary_key=True),
+    sa.Column("place", Int, primary_key=True),
+    sa.Column("hashes", Blob, nullable=False),
+    sqlite_strict=True,
+)
+
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("tombstone", Blob, primary_key=True),
+    sa.Column("position", Int, sa.ForeignKey("events.position"), nullable=False),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
@@ -56,9 +81,9 @@ private = sa.Table(
 payloads = sa.Table(
     "payloads",
     metadata,
-    sa.Column("code", sa.Integer, primary_key=True),
-    sa.Column("body", sa.BLOB, nullable=False, unique=True),
-    sa.Column("uses", sa.Integer, nullable=False),
+    sa.Column("code", Int, primary_key=True),
+    sa.Column("body", Blob, nullable=False, unique=True),
+    sa.Column("uses", Int, nullable=False),
     sqlite_strict=True,
     sqlite_autoincrement=True,
 )
@@ -66,13 +91,13 @@ payloads = sa.Table(
 facts = sa.Table(
     "facts",
     metadata,
-    sa.Column("row", sa.Integer, primary_key=True),
-    sa.Column("party", sa.Integer, nullable=False),
+    sa.Column("row", Int, primary_key=True),
+    sa.Column("party", Int, nullable=False),
     sa.Column("id", AnyValue, nullable=False),
-    sa.Column("at", sa.Integer, nullable=False),
-    sa.Column("effective_at", sa.Integer, nullable=False),
-    sa.Column("recorded_at", sa.Integer, nullable=False),
-    sa.Column("code", sa.Integer, sa.ForeignKey("payloads.code"), nullable=False),
+    sa.Column("at", Int, nullable=False),
+    sa.Column("effective_at", Int, nullable=False),
+    sa.Column("recorded_at", Int, nullable=False),
+    sa.Column("code", Int, sa.ForeignKey("payloads.code"), nullable=False),
     sa.Column("other", AnyValue, nullable=True),
     sqlite_strict=True,
 )

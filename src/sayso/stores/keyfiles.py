@@ -1,0 +1,175 @@
+"""Keys kept in a directory apart from the ledger, or handed in by the environment.
+
+sayso.ledger.keys/
+signing.key       the key that signs the log, `PRIVATE+KEY+…` (signed-note), readable by its owner alone
+signing.next      only while the key changes: the one that is taking its place
+erasure.secret    32 bytes in hexadecimal, by which the erased are known again
+log.vkeys         every public key that the log had, one a line, the newest last; this one is for everybody
+checkpoint        the newest checkpoint that was signed here, so that an older ledger is recognised
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from sayso.errors import KeyFileError, Problem
+from sayso.ledger.keys import SECRET_BYTES, Keys
+from sayso.ledger.log.note import SEED_BYTES, Signer, VerifierKey
+
+SIGNING, NEXT, SECRET, PUBLIC, SEEN = "signing.key", "signing.next", "erasure.secret", "log.vkeys", "checkpoint"
+SIGNING_VARIABLE, SECRET_VARIABLE = "SAYSO_SIGNING_KEY", "SAYSO_ERASURE_SECRET"
+_HEX = re.compile(rf"[0-9a-f]{{{2 * SECRET_BYTES}}}", re.ASCII)
+_OTHERS = stat.S_IRWXO | stat.S_IWGRP
+_MOST_BYTES = 4096
+
+
+class KeyFiles:
+    """The keys of one ledger, in a directory; `environment` may hold them instead."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        self.directory = directory
+        self._environment = environment
+
+    def exist(self) -> bool:
+        """Whether there are keys at all, in the directory or in the environment."""
+        held = any((self.directory / name).exists() for name in (SIGNING, SECRET))
+        return held or any(name in self._environment for name in (SIGNING_VARIABLE, SECRET_VARIABLE))
+
+    def load(self) -> Keys:
+        """The keys that are at hand. Raises KeyFileError for one that is no key, or that others may read."""
+        signing, secret = self._text(SIGNING_VARIABLE, SIGNING), self._text(SECRET_VARIABLE, SECRET)
+        coming = self._text("", NEXT)
+        return Keys(
+            None if signing is None else self._signer(signing, SIGNING),
+            None if secret is None else self._secret(secret),
+            None if coming is None else self._signer(coming, NEXT),
+        )
+
+    def make(self, origin: str, random_bytes: Callable[[int], bytes]) -> Keys:
+        """Makes what is missing of the keys of a new log, and keeps it. Raises KeyFileError."""
+        held = self.load()
+        signer = held.signer or Signer(origin, random_bytes(SEED_BYTES))
+        secret = held.secret or random_bytes(SECRET_BYTES)
+        if signer.verifier.name != origin:
+            raise KeyFileError(f"expected a signing key of log `{origin}`, got one of `{signer.verifier.name}`")
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unusable("cannot be made", error) from error
+        if held.signer is None:
+            self._write(SIGNING, signer.text + "\n")
+        if held.secret is None:
+            self._write(SECRET, secret.hex() + "\n")
+        self._publish(signer.verifier)
+        return Keys(signer, secret)
+
+    def propose(self, signer: Signer) -> None:
+        """Keeps a key that is to take the place of the one that signs."""
+        self._write(NEXT, signer.text + "\n")
+
+    def promote(self, signer: Signer) -> None:
+        """Puts the proposed key in the place of the one that signed until now, which is destroyed."""
+        self._publish(signer.verifier)
+        (self.directory / NEXT).replace(self.directory / SIGNING)
+        _sync(self.directory)
+
+    def dismiss(self) -> None:
+        """Destroys a proposed key that never signed."""
+        (self.directory / NEXT).unlink(missing_ok=True)
+
+    def public(self) -> tuple[VerifierKey, ...]:
+        """Every public key that the log had, the newest last."""
+        path = self.directory / PUBLIC
+        try:
+            lines = path.read_text("utf-8").split("\n") if path.exists() else []
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._unusable(f"`{PUBLIC}` cannot be read", error) from error
+        return tuple(VerifierKey.parse(line) for line in lines if line)
+
+    def last(self) -> str | None:
+        """The newest checkpoint that was signed here; `None` if there is none yet."""
+        try:
+            return (self.directory / SEEN).read_text("utf-8") or None
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._unusable(f"`{SEEN}` cannot be read", error) from error
+
+    def remember(self, checkpoint: str) -> None:
+        """Remembers a checkpoint. A directory that may not be written, as of keys that are mounted, remembers nothing."""
+        with suppress(KeyFileError):  # what it covers is durable already, and must not be taken for lost
+            self._write(SEEN, checkpoint, durable=False)
+
+    def _publish(self, key: VerifierKey) -> None:
+        known = self.public()
+        if key not in known:
+            text = "".join(f"{one}\n" for one in (*known, key))
+            self._write(PUBLIC, text, mode=0o644)
+
+    def _text(self, variable: str, name: str) -> str | None:
+        if variable in self._environment:
+            return self._environment[variable]
+        path = self.directory / name
+        try:
+            with path.open("rb") as file:
+                found = os.fstat(file.fileno())
+                if found.st_mode & _OTHERS:
+                    raise KeyFileError(
+                        Problem(
+                            f"key `{name}` may be read by others, or written by its group (mode {found.st_mode & 0o777:o})",
+                            file=str(path),
+                            remedy=f"run `chmod 600 {path}`; if others may have read it, change the key",
+                        )
+                    )
+                return file.read(_MOST_BYTES).decode("ascii")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._unusable(f"`{name}` cannot be read", error) from error
+
+    def _signer(self, text: str, name: str) -> Signer:
+        try:
+            return Signer.parse(text)
+        except KeyFileError as error:
+            raise KeyFileError(Problem(str(error), file=str(self.directory / name))) from error
+
+    def _secret(self, text: str) -> bytes:
+        if not _HEX.fullmatch(text.strip()):
+            problem = f"expected an erasure secret of {2 * SECRET_BYTES} hexadecimal digits"
+            raise KeyFileError(Problem(problem, file=str(self.directory / SECRET)))
+        return bytes.fromhex(text.strip())
+
+    def _write(self, name: str, text: str, *, mode: int = 0o600, durable: bool = True) -> None:
+        """Writes a file whole or not at all, readable as `mode` says from its first byte on."""
+        try:
+            number, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.directory)
+            try:
+                os.fchmod(number, mode)
+                os.write(number, text.encode())
+                if durable:
+                    os.fsync(number)
+            finally:
+                os.close(number)
+            Path(temporary).replace(self.directory / name)
+            if durable:
+                _sync(self.directory)
+        except OSError as error:
+            raise self._unusable(f"`{name}` cannot be written", error) from error
+
+    def _unusable(self, what: str, error: Exception) -> KeyFileError:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        return KeyFileError(Problem(f"{what}: {reason}", file=str(self.directory), remedy="check the keys' directory"))
+
+
+def _sync(directory: Path) -> None:
+    number = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
