@@ -17,7 +17,7 @@ from sayso.plan.gate import Packing, Shape, Tables, combinations, keyed, plain, 
 from sayso.plan.history import history, told_once
 from sayso.plan.lookup import Lookup
 from sayso.plan.relevance import Relevance
-from sayso.plan.snapshot import Snapshot, build
+from sayso.plan.snapshot import Snapshot, build, with_buried
 from sayso.plan.symbols import Symbols, symbols
 from sayso.policy.decide import decide
 from sayso.policy.facts import Id, Record, SubjectFacts
@@ -48,7 +48,7 @@ def snapshot(connection: Any, world: World) -> Snapshot:
     """The snapshot of a world, its fold run as a relational query."""
     relevance = Relevance(world.context, world.known, world.use)
     events = _Events()
-    people = events.rows(world.subjects, pa.int64())
+    people = events.rows({one: said for one, said in world.subjects.items() if one not in world.buried}, pa.int64())
     pairs = [(one, f.other) for one, said in world.subjects.items() for f in said if f.kind == "subject.aliased"]
     heard = [
         (other, member, [member, *(o for o in group if o != member)].index(other))
@@ -67,11 +67,12 @@ def snapshot(connection: Any, world: World) -> Snapshot:
         def persons(ids: Sequence[Id]) -> Mapping[Id, SubjectFacts]:
             return {one: known.subject(one) or SubjectFacts() for one in ids}
 
-        return build(relevance, table, of_people(), persons, pa.int64())
+        return with_buried(build(relevance, table, of_people(), persons, pa.int64()), world.buried)
     of_accounts = accounts.account_symbols(events.payloads, relevance)
     holdings = [(one, f.other) for one, said in world.accounts.items() for f in said if f.other is not None]
     later = _histories(connection, held, of_accounts, accounts.kin((one, other) for one, other in holdings if other))
-    return accounts.build(relevance, (table, of_people), (of_accounts, later), pa.int64())
+    made = accounts.build(relevance, (table, of_people), (of_accounts, later), pa.int64())
+    return with_buried(made, world.buried)
 
 
 class _Events:

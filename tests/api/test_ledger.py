@@ -166,7 +166,11 @@ def test_records_from_json_are_read_whole_or_not_at_all(ledger: Ledger) -> None:
 
 def test_what_was_erased_is_shown_as_that(ledger: Ledger) -> None:
     ledger.append({"kind": "subject.erased", "subject": 4})
-    assert [one["kind"] for one in ledger.show() if one.get("erased")] == ["subject.registered", "choice.recorded"]
+    assert [one["kind"] for one in ledger.show() if one.get("erased")] == [
+        "subject.registered",
+        "choice.recorded",
+        "subject.erased",
+    ]
     assert ledger.decide(4, "posts", MARCH, **USE).reason == "erased"
 
 

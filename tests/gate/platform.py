@@ -22,6 +22,7 @@ from sayso.ledger.journal import Journal
 from sayso.policy import from_normal, loads, normal
 from sayso.policy.facts import Use
 from sayso.stores import sqlite
+from tests.ledgers import founding, journal_on
 
 POLICY = """
 sayso: 1
@@ -81,9 +82,9 @@ class Platform:
 def platform(folder: Path, id_type: IdType = IdType.INT64, people: int = 10) -> Iterator[Platform]:
     """A platform of people 0 to `people`; odd ones are in France, even ones in the US; 3 objected; all were told."""
     clock = [START]
-    store = sqlite.create(folder / "ledger.sayso", id_type)
+    store = sqlite.create(folder / "ledger.sayso", id_type, founding())
     try:
-        made = Platform(Journal(store, now=lambda: clock[0], random_bytes=lambda n: b"\1" * n), clock)
+        made = Platform(journal_on(store, now=lambda: clock[0], random_bytes=lambda n: b"\1" * n), clock)
         policy = loads(POLICY)
         made.journal.append(e.PolicyPublished(platform=policy.platform, digest=policy.digest, document=normal(policy)))
         made.journal.append_many(

@@ -333,8 +333,8 @@ import sys
 from pathlib import Path
 from tests.gate.platform import *
 folder = Path(sys.argv[1])
-store = sqlite.open_ledger(folder / "ledger.sayso")
-made = Platform(Journal(store, now=lambda: START, random_bytes=lambda n: b"1" * n), [START])
+store = sqlite.open_ledger(folder / "ledger.sayso", founding)
+made = Platform(journal_on(store, now=lambda: START, random_bytes=lambda n: b"1" * n), [START])
 print("ready", flush=True)
 made.gate(folder / "in", folder / "out")
 print("done", flush=True)

@@ -13,6 +13,7 @@ from sayso import instant
 from sayso.ledger.identity import IdType
 from sayso.ledger.journal import Journal, Judge
 from sayso.stores.sqlite import SqliteStore, create
+from tests.ledgers import founding, journal_on
 
 T0 = instant.parse("2025-01-01T00:00:00Z")
 
@@ -45,11 +46,11 @@ def new_ledger(tmp_path: Path) -> Iterator[Open]:
     made: list[SqliteStore] = []
 
     def make(id_type: IdType = IdType.INT64, judge: Judge | None = None) -> Ledger:
-        store = create(tmp_path / f"ledger-{len(made)}.db", id_type)
+        store = create(tmp_path / f"ledger-{len(made)}.db", id_type, founding())
         made.append(store)
         clock = Clock()
         salts = random.Random(7)
-        return Ledger(Journal(store, now=clock, random_bytes=salts.randbytes, judge=judge), store, clock)
+        return Ledger(journal_on(store, now=clock, random_bytes=salts.randbytes, judge=judge), store, clock)
 
     yield make
     for store in made:

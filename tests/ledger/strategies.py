@@ -57,7 +57,7 @@ def documents(id_type: IdType) -> st.SearchStrategy[e.Event]:
             {"corrected": st.booleans(), "evidence": TEXTS},
         ),
         "subject.aliased": ({"subject": one, "other": one}, {}),
-        "subject.erased": ({"subject": one}, {"aliases": several}),
+        "subject.erased": ({"subject": one}, {}),
         "account.attributes-changed": ({"account": one, "attributes": ATTRIBUTES.filter(bool)}, {}),
         "organisation.joined": ({"organisation": one, "account": one}, {}),
         "organisation.left": ({"organisation": one, "account": one}, {}),
@@ -98,6 +98,7 @@ def documents(id_type: IdType) -> st.SearchStrategy[e.Event]:
             {},
         ),
         "version.withdrawn": ({"version": NAMES, "reason": TEXTS}, {}),
+        "key.rotated": ({"old": TEXTS, "new": TEXTS, "statement": TEXTS}, {}),
         "suspension.opened": (
             {"suspension": NAMES, "authority": TEXTS, "reason": TEXTS},
             {

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from sayso.api import Ledger
 from sayso.ledger.document import read
 from sayso.ledger.events import KINDS
 from sayso.ledger.identity import IdType
 from sayso.ledger.mapfile import read_map
-from sayso.ledger.store import Store
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/ledger.md").read_text(encoding="utf-8")
@@ -27,6 +27,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 def test_the_examples_of_the_guide_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("policy.yaml").write_text((ROOT / "examples/tour/policy.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     Path("events.ndjson").write_text('{"kind":"subject.registered","subject":1}\n')
     Path("members.csv").write_text("member_id,joined,country,born\n2,2020-01-01,UK,1980\n")
     Path("settings.csv").write_text("member_id,genai_training,changed_at\n2,0,2025-01-01\n2,1,2024-01-01\n")
@@ -35,10 +36,10 @@ def test_the_examples_of_the_guide_run(tmp_path: Path, monkeypatch: pytest.Monke
     names: dict[str, Any] = {"print": printed.append}
     for block in blocks(GUIDE, "python"):
         exec(block, names)
-    assert printed == [1, 37, 1]
-    store: Store = names["store"]
-    assert store.head().size == 6
-    store.close()
+    assert printed == [2, 37, 1]
+    ledger: Ledger = names["ledger"]
+    assert ledger.head.size == 7
+    ledger.close()
 
 
 def test_the_events_of_the_guide_and_the_specification_read() -> None:

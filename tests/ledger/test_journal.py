@@ -19,6 +19,7 @@ from sayso.ledger.identity import IdType
 from sayso.ledger.rebuild import first_difference
 from tests.ledger.conftest import T0, Ledger, Open
 from tests.ledger.strategies import documents
+from tests.ledgers import journal_on
 
 DAY = instant.DAY
 DOCUMENT = {"versions": [{"id": "v1", "effective": "2025-03-01T00:00:00Z"}, {"id": "old", "effective": "2024-01-01T00:00:00Z"},
@@ -338,10 +339,9 @@ def test_the_judge_is_asked_with_the_policy_last_published(new_ledger: Open) -> 
 
 
 def test_another_journal_sees_what_was_appended(new_ledger: Open) -> None:
-    from sayso.ledger.journal import Journal
 
     ledger = new_ledger()
-    other = Journal(ledger.store, now=ledger.clock, random_bytes=bytes)
+    other = journal_on(ledger.store, now=ledger.clock, random_bytes=bytes)
     append(ledger, OPENED)
     other.append(read({"kind": "suspension.lifted", "suspension": "s"}, IdType.INT64))
     with pytest.raises(EventError, match="lifted already"):

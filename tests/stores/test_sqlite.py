@@ -24,9 +24,11 @@ from sayso.ledger import events as e
 from sayso.ledger.identity import Id, IdType
 from sayso.ledger.journal import Journal
 from sayso.ledger.rebuild import first_difference
-from sayso.stores import tables
+from sayso.stores import sqlite, tables
 from sayso.stores.faults import reported
-from sayso.stores.sqlite import SqliteStore, create, open_ledger
+from sayso.stores.sqlite import SqliteStore
+from tests import ledgers
+from tests.ledgers import founding
 from tests.unprivileged import anybody, read_only
 
 IDS: dict[IdType, list[Id]] = {
@@ -41,7 +43,15 @@ def clock() -> int:
 
 
 def journal_on(store: SqliteStore) -> Journal:
-    return Journal(store, now=clock, random_bytes=os.urandom)
+    return ledgers.journal_on(store, now=clock)
+
+
+def create(path: Path, id_type: IdType) -> SqliteStore:
+    return sqlite.create(path, id_type, founding())
+
+
+def open_ledger(path: Path, wait: float = 10) -> SqliteStore:
+    return sqlite.open_ledger(path, founding, wait=wait)
 
 
 @pytest.fixture
@@ -120,9 +130,9 @@ def test_equal_payloads_share_a_code_and_codes_are_not_given_out_again(store: Sq
     assert list(store.payloads()) == [1]
     journal.append(e.SubjectErased(subject=1))
     journal.append(e.SubjectErased(subject=2))
-    assert list(store.payloads().values()) == [b'{"kind":"subject.erased"}']
+    assert not store.payloads()
     journal.append(e.SubjectRegistered(subject=3, territory="FR"))
-    assert list(store.payloads()) == [2, 3]
+    assert list(store.payloads()) == [2]
 
 
 DDL = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import sys
@@ -14,11 +13,12 @@ from sayso.ledger import events as e
 from sayso.ledger.importing import import_events
 from sayso.ledger.journal import Journal
 from sayso.stores.sqlite import open_ledger
+from tests.ledgers import founding, journal_on
 
 
-def journal_on(path: str) -> Journal:
-    store = open_ledger(Path(path), wait=60)
-    return Journal(store, now=lambda: time.time_ns() // 1000, random_bytes=os.urandom)
+def journal_at(path: str) -> Journal:
+    store = open_ledger(Path(path), founding, wait=60)
+    return journal_on(store, now=lambda: time.time_ns() // 1000)
 
 
 def say(line: object) -> None:
@@ -28,7 +28,7 @@ def say(line: object) -> None:
 
 def append(path: str, first: str, count: str) -> None:
     """Appends one event after another, and prints the position of each that is acknowledged."""
-    journal = journal_on(path)
+    journal = journal_at(path)
     say("ready")
     for n in range(int(first), int(first) + int(count)):
         say(journal.append(e.SubjectRegistered(subject=n)).position)
@@ -36,14 +36,14 @@ def append(path: str, first: str, count: str) -> None:
 
 def bulk(path: str, source: str, batch: str) -> None:
     """Imports a file, and prints how many events were added so far."""
-    journal = journal_on(path)
+    journal = journal_at(path)
     say("ready")
     import_events(journal, Path(source), batch=int(batch) or None, progress=say)
 
 
 def fill(path: str, most: str) -> None:
     """Appends until a file would grow beyond `most` bytes, prints the error, and appends once more with room again."""
-    journal = journal_on(path)
+    journal = journal_at(path)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(most), resource.RLIM_INFINITY))
     try:

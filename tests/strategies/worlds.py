@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sayso.consent.context import Broadcast, Context
 from sayso.consent.editions import Editions
 from sayso.consent.fold import Fact
+from sayso.consent.kin import groups
 from sayso.consent.known import Known
 from sayso.policy.facts import Delivery, Id, Suspension, Use
 from sayso.policy.model import Policy
@@ -76,7 +77,28 @@ class World:
 
     def saying(self, subject: Id, *said: Fact) -> World:
         """The same, with more facts of a person."""
-        return replace(self, subjects={**self.subjects, subject: [*self.subjects.get(subject, []), *said]})
+        return replace(
+            self, subjects=_without_erased({**self.subjects, subject: [*self.subjects.get(subject, []), *said]})
+        )
+
+    @property
+    def buried(self) -> dict[Id, int]:
+        """Who was erased, and where."""
+        return {
+            one: fact.position for one, said in self.subjects.items() for fact in said if fact.kind == "subject.erased"
+        }
+
+
+def _without_erased(subjects: dict[Id, list[Fact]]) -> dict[Id, list[Fact]]:
+    """The facts of people, as an erasure leaves them: of the person, and of every alias, that it was."""
+    pairs = [(one, f.other) for one, said in subjects.items() for f in said if f.kind == "subject.aliased"]
+    kin = groups((one, other) for one, other in pairs if other is not None)
+    found = dict(subjects)
+    for one, said in subjects.items():
+        tombstones = [fact for fact in said if fact.kind == "subject.erased"]
+        for each in kin.get(one, (one,)) if tombstones else ():
+            found[each] = [min(tombstones, key=lambda fact: fact.position)]
+    return found
 
 
 @st.composite
@@ -138,7 +160,7 @@ def worlds(draw: st.DrawFn, *, accounts: bool = True, people: int = PEOPLE) -> W
                 world.subjects.setdefault(who, []).append(known)
     if accounts:
         _accounts(draw, world)
-    return world
+    return replace(world, subjects=_without_erased(world.subjects))
 
 
 def _accounts(draw: st.DrawFn, world: World) -> None:

@@ -207,6 +207,13 @@ class Ledger:
         }  # fmt: skip
         return self._append(e.ChoiceRecorded, effective_at=effective_at, attested=attested, **given)
 
+    def erase(self, subject: AnyId) -> Recorded:
+        """Destroys what the ledger holds of a person, under every alias, and records that this was done.
+
+        Raises EventError for somebody unknown, or erased already; KeyFileError without the erasure secret.
+        """
+        return self._append(e.SubjectErased, subject=written(subject))
+
     def suspend(
         self,
         suspension: str,

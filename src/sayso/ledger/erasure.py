@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sayso.ledger.entry import PrivatePart
 from sayso.ledger.facts import ROW_BITS, Fact, Party, first_row, kind_of
 from sayso.ledger.identity import Id
 from sayso.ledger.state import ACTORS
@@ -31,7 +32,7 @@ def oblivion(reading: Reading, subject: Id) -> Oblivion:
     for fact in reading.facts_of(Party.SUBJECT, (subject,)):
         match kind_of(fact.payload):
             case "notice.delivered":
-                parts.append(PartKey(fact.position, _place(fact) + 1))
+                parts.append(PartKey(fact.position, _reached(reading, fact)))
                 rows.append(fact.row)
             case "subject.aliased":
                 parts.append(PartKey(fact.position, None))
@@ -50,6 +51,14 @@ def oblivion(reading: Reading, subject: Id) -> Oblivion:
             case _:
                 pass
     return Oblivion(parts, rows, names)
+
+
+def _reached(reading: Reading, fact: Fact) -> int | None:
+    """The part of a delivery that names somebody; every part where nobody else is left."""
+    place = _place(fact) + 1
+    (entry,) = reading.entries(fact.position, fact.position + 1)
+    left = [part for part, held in enumerate(entry.parts) if part and isinstance(held, PrivatePart)]
+    return None if left == [place] else place
 
 
 def _place(fact: Fact) -> int:

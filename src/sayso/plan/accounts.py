@@ -21,7 +21,7 @@ from sayso.plan.people import Ints, first_rows_alike
 from sayso.plan.relevance import Relevance
 from sayso.plan.results import Result, Results, first, result_of
 from sayso.plan.segments import Keys, Segments
-from sayso.plan.snapshot import BURIED, Snapshot, answers, categories, dimensions, places, results, stand
+from sayso.plan.snapshot import Snapshot, answers, categories, dimensions, places, results, stand
 from sayso.plan.symbols import NOTHING, Kind, Meaning, Symbols, table_of
 from sayso.policy.decide import find
 from sayso.policy.facts import Facts, Id, Record, Subject
@@ -113,7 +113,7 @@ def build(
     numbered = Results()
     for code in relevance.territories:
         numbered.territory(code)
-    numbers = dimensions(relevance, axis, numbered, 0, BURIED, count)
+    numbers = dimensions(relevance, axis, numbered, 0, States.buried, count)
     none = np.empty(0, np.int32)
     return Snapshot(
         numbers, standing, overflow, answers(numbered, np.empty(0, np.int64), none, none), categories(relevance, axis),

@@ -34,8 +34,6 @@ from sayso.policy.facts import Id, Record
 from sayso.policy.verdict import Outcome
 from sayso.territory import ALIASES, country
 
-BURIED = 1
-"""The number of those who were erased, among the classes or states of a snapshot; 0 is that of nobody known."""
 INLINE = 3
 """So many steps of a person lie in one row of `standing`."""
 
@@ -97,7 +95,7 @@ def build(
     classes = Classes(relevance, axes(relevance, symbols), keys, persons)
     standing, overflow, change, used = stand(classes, keys, relevance, histories, ids)
     return Snapshot(
-        dimensions(relevance, classes.axes, classes.results, 0, BURIED),
+        dimensions(relevance, classes.axes, classes.results, 0, used.index(classes.buried)),
         standing,
         overflow,
         _answers(classes, used),
@@ -152,7 +150,8 @@ def stand(
     standing: list[pa.RecordBatch] = []
     overflow: list[pa.RecordBatch] = []
     change = relevance.next_change
-    used: dict[int, int] = {0: 0, steps.buried: BURIED}
+    used: dict[int, int] = {0: 0}
+    used.setdefault(steps.buried, len(used))
     for everyone in people(histories):
         change = _sooner(change, everyone, relevance)
         segments = keys.of(everyone)
