@@ -10,8 +10,9 @@ import pytest
 
 from sayso.ledger.document import read
 from sayso.ledger.facts import COLUMNS, channel_key, facts, first_row, schema
+from sayso.ledger.fsck import repair as rebuild
 from sayso.ledger.identity import IdType
-from sayso.ledger.rebuild import first_difference, rebuild
+from sayso.ledger.rebuild import first_difference
 from sayso.ledger.store import Oblivion
 from tests.ledger.conftest import Ledger
 

@@ -79,7 +79,7 @@ class LogHead:
         head = self.opened(reading)
         seen = self._seen.last()
         if seen is not None:
-            check_not_older(reading, head, checkpoint.parse(seen.partition("\n\n")[0] + "\n"))
+            check_not_older(reading, head, checkpoint.unverified(seen))
         return head
 
     def opened(self, reading: Reading) -> Checkpoint:
@@ -89,7 +89,7 @@ class LogHead:
             if self.keys.verifiers:
                 head = checkpoint.opened(text, self.keys.verifiers, self.origin)
             else:
-                head = checkpoint.parse(text.partition("\n\n")[0] + "\n")
+                head = checkpoint.unverified(text)
         except VerificationError as error:
             raise KeyFileError(
                 f"the checkpoint of ledger `{self.origin}` was not signed by the key at hand ({error})"

@@ -1,14 +1,22 @@
-"""Deriving the facts from the events once more, to compare them with what the store holds, or to put them in its place."""
+"""Deriving once more what a store keeps beside the events: facts, tiles and tombstones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from sayso.ledger.entry import unseal
+import msgspec
+
+from sayso.errors import VerificationError
+from sayso.ledger.entry import PrivatePart, unseal
 from sayso.ledger.facts import Fact, facts, first_row
 from sayso.ledger.identity import IdType
-from sayso.ledger.store import Reading, Store
+from sayso.ledger.log.merkle import HASH_BYTES
+from sayso.ledger.log.tiles import WIDTH, Edge, Tile
+from sayso.ledger.log.words import from_base64
+from sayso.ledger.store import Reading, Store, Tombstone
+
+_FULL = WIDTH * HASH_BYTES
 
 
 def derived(reading: Reading, id_type: IdType) -> Iterator[Fact]:
@@ -17,6 +25,34 @@ def derived(reading: Reading, id_type: IdType) -> Iterator[Fact]:
         event = None if entry.everyones else unseal(entry, id_type)
         if event is not None:
             yield from facts(event, entry.position, entry.recorded_at, id_type)
+
+
+def derived_tiles(reading: Reading) -> Iterator[tuple[int, int, bytes]]:
+    """The level, index and hashes of each tile that the entries make, a level's in order."""
+    edge = Edge(0, _none)
+    for entry in reading.entries():
+        edge.extend([entry.leaf])
+        if edge.size % WIDTH == 0:
+            yield from (
+                (level, index, hashes) for (level, index), hashes in edge.changed().items() if len(hashes) == _FULL
+            )
+    yield from ((level, index, hashes) for (level, index), hashes in edge.partial().items())
+
+
+def derived_tombstones(reading: Reading) -> Iterator[Tombstone]:
+    """The tombstones that erasures say."""
+    for entry in reading.entries():
+        if entry.kind == "subject.erased":
+            for part in entry.parts:
+                if isinstance(part, PrivatePart):
+                    key = from_base64(msgspec.json.decode(part.body)["tombstone"])
+                    if key is None:
+                        raise VerificationError("a tombstone is not in base64")
+                    yield Tombstone(key, entry.position)
+
+
+def _none(_: Tile) -> bytes:
+    return b""
 
 
 def held(store: Store) -> Iterator[Fact]:
@@ -38,9 +74,3 @@ def first_difference(store: Store) -> int | None:
         if one != other:
             return min(fact.position for fact in (one, other) if fact is not None)
     return None
-
-
-def rebuild(store: Store) -> None:
-    """Puts the facts that the events say in the place of those that the store holds. Raises StoreError."""
-    with store.writing() as transaction:
-        transaction.replace_facts(derived(transaction, store.id_type))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import pyarrow as pa
@@ -121,6 +122,15 @@ class Store(Reading, Protocol):
 
     def reading(self) -> AbstractContextManager[Reading]:
         """One unchanging view of the ledger for as long as the block lasts."""
+
+    def tiles(self) -> Iterator[tuple[int, int, int]]:
+        """The level, index and number of bytes of every tile."""
+
+    def integrity(self) -> Iterator[str]:
+        """What the store itself finds wrong with its tables: pages, indexes, references, counts of payloads."""
+
+    def backup(self, path: Path) -> None:
+        """Writes a copy, as of one moment, to a file that is not there yet; others may write meanwhile."""
 
     def payloads(self) -> Mapping[int, bytes]:
         """Every payload of a fact, canonical JSON, by its code. A code never changes its meaning."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -28,6 +29,10 @@ APPLICATION_ID = 0x53617953
 
 WAIT_SECONDS = 10.0
 _CACHE_KIB = 64 * 1024
+_MISCOUNTED = (
+    "SELECT code FROM payloads LEFT JOIN (SELECT code, count(*) AS used FROM facts GROUP BY code) USING (code)"
+    " WHERE uses <> ifnull(used, 0) LIMIT 3"
+)
 
 
 def create(path: Path, id_type: IdType, founding: Founding, *, wait: float = WAIT_SECONDS) -> SqliteStore:
@@ -134,13 +139,8 @@ class SqliteStore:
     @contextmanager
     def reading(self) -> Iterator[SqliteReading]:
         """One unchanging view of the ledger for as long as the block lasts."""
-        with reported(self.path), self._engine.connect() as connection:
-            driver = _driver(connection)
-            driver.execute("BEGIN")
-            try:
-                yield SqliteReading(driver, self._known)
-            finally:
-                driver.rollback()
+        with self._session() as driver:
+            yield SqliteReading(driver, self._known)
 
     def head(self) -> Head:
         """The size and last recorded instant; size 0 and the earliest instant for an empty ledger."""
@@ -176,14 +176,9 @@ class SqliteStore:
         self, upto: int | None = None, *, columns: Sequence[str] = COLUMNS, batch_rows: int = 65_536
     ) -> Iterator[pa.RecordBatch]:
         """The facts at positions below `upto`, in order of position, as columns (`sayso.ledger.facts.schema`)."""
-        with reported(self.path), self._engine.connect() as connection:
-            driver = _driver(connection)
-            driver.execute("BEGIN")
-            try:
-                end = SqliteReading(driver, self._known).head().size if upto is None else upto
-                yield from facts_as_columns.scan(driver, self._id_type, end, columns, batch_rows)
-            finally:
-                driver.rollback()
+        with self._session() as driver:
+            end = SqliteReading(driver, self._known).head().size if upto is None else upto
+            yield from facts_as_columns.scan(driver, self._id_type, end, columns, batch_rows)
 
     def checkpoint(self) -> str:
         """The signed checkpoint of the log at its head."""
@@ -204,6 +199,51 @@ class SqliteStore:
         """The position of the erasure by each of these keys that is a tombstone; of all tombstones without `keys`."""
         with self.reading() as session:
             return session.tombstones(keys)
+
+    def tiles(self) -> Iterator[tuple[int, int, int]]:
+        """The level, index and number of bytes of every tile."""
+        with self._session() as driver:
+            yield from driver.execute("SELECT level, place, length(hashes) FROM tiles ORDER BY level, place")
+
+    def integrity(self) -> Iterator[str]:
+        """What SQLite finds wrong with the file, and counts of payloads that are not those of the facts."""
+        with self._session() as driver:
+            for (told,) in driver.execute("PRAGMA integrity_check").fetchall():
+                if told != "ok":
+                    yield f"SQLite says: {told.splitlines()[0]}"
+            for table, *_ in driver.execute("PRAGMA foreign_key_check").fetchall():
+                yield f"a row of `{table}` refers to none"
+            for (code,) in driver.execute(_MISCOUNTED).fetchall():
+                yield f"payload `{code}` is counted otherwise than the facts use it"
+
+    def backup(self, path: Path) -> None:
+        """Writes a copy, as of one moment, to a file that is not there yet; others may write meanwhile."""
+        if path.exists():
+            raise StoreError(f"`{path}` is there already; give another path")
+        partial = path.with_name(f".{path.name}.partial")
+        partial.unlink(missing_ok=True)
+        try:
+            with reported(path), self._session(view=False) as driver:
+                driver.execute("VACUUM INTO ?", (str(partial),))
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except OSError as error:
+            raise StoreError(f"the backup `{path}` could not be written: {error.strerror}") from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    @contextmanager
+    def _session(self, *, view: bool = True) -> Iterator[sqlite3.Connection]:
+        """A connection, with one unchanging view of the ledger unless said otherwise."""
+        with reported(self.path), self._engine.connect() as connection:
+            driver = _driver(connection)
+            if view:
+                driver.execute("BEGIN")
+            try:
+                yield driver
+            finally:
+                driver.rollback()
 
     def close(self) -> None:
         """Closes every connection."""

@@ -56,6 +56,11 @@ def parse(text: str) -> Checkpoint:
     return Checkpoint(origin, int(size), root, rest)
 
 
+def unverified(data: str) -> Checkpoint:
+    """The checkpoint that a note says, whoever signed it. Raises VerificationError."""
+    return parse(note.parse(data).text)
+
+
 def opened(data: bytes | str, known: Collection[VerifierKey], origin: str | None = None) -> Checkpoint:
     """The checkpoint in a signed note, which a known key must have signed under the log's own name.
 

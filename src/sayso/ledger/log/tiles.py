@@ -180,13 +180,18 @@ class Edge:
 
     def changed(self) -> dict[tuple[int, int], bytes]:
         """The bytes of each tile, by level and index, that grew since this was asked last."""
-        for level in self._dirty:
-            if self._partial[level]:
-                index = self.size >> (HEIGHT * (level + 1))
-                self._changed[level, index] = b"".join(self._partial[level])
+        self._changed |= {key: hashes for key, hashes in self.partial().items() if key[0] in self._dirty}
         changed, self._changed = self._changed, {}
         self._dirty.clear()
         return changed
+
+    def partial(self) -> dict[tuple[int, int], bytes]:
+        """The bytes of each tile that is not full, by level and index."""
+        return {
+            (level, self.size >> (HEIGHT * (level + 1))): b"".join(hashes)
+            for level, hashes in enumerate(self._partial)
+            if hashes
+        }
 
 
 def _peaks(hashes: Sequence[bytes]) -> list[bytes]:

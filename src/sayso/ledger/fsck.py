@@ -1,0 +1,201 @@
+"""Recomputing a ledger from its stored events: what does not agree, and from which position on.
+
+What is derived (tiles, facts, tombstones) can be made anew from the events; the events themselves, their private parts and
+the checkpoint cannot, and are never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from sayso import instant
+from sayso.canonical import canonical_bytes, digest_bytes
+from sayso.errors import InputError, VerificationError
+from sayso.ledger.commitment import SALT_BYTES
+from sayso.ledger.entry import Entry, PrivatePart, day, root_of, unseal
+from sayso.ledger.events import KINDS
+from sayso.ledger.identity import IdType
+from sayso.ledger.log import checkpoint
+from sayso.ledger.log.merkle import HASH_BYTES
+from sayso.ledger.log.note import VerifierKey
+from sayso.ledger.log.tiles import HEIGHT, LONGEST_ENTRY, WIDTH, Edge, Tile
+from sayso.ledger.log.words import base64
+from sayso.ledger.rebuild import derived, derived_tiles, derived_tombstones, first_difference
+from sayso.ledger.store import Store
+
+EVENT, CHECKPOINT, TILES, FACTS, TOMBSTONES, STORE = "event", "checkpoint", "tiles", "facts", "tombstones", "store"
+DERIVED = frozenset({TILES, FACTS, TOMBSTONES})
+"""What can be made anew."""
+
+
+_UNREADABLE = (InputError, VerificationError, msgspec.DecodeError, LookupError, ValueError, TypeError, AttributeError)
+
+
+class Fault(NamedTuple):
+    """Something that does not agree: in what, from which position on (`None`: of none in particular), and what it is."""
+
+    part: str
+    position: int | None
+    told: str
+
+    def __str__(self) -> str:
+        where = "" if self.position is None else f" at position {self.position}"
+        return f"{self.part}{where}: {self.told}"
+
+
+def faults(store: Store, known: Collection[VerifierKey]) -> Iterator[Fault]:
+    """Everything that does not agree, by part, each with the first position. Reads the whole ledger.
+
+    `known` are the keys that may have signed; without any, signatures are not looked at. Raises StoreError.
+    """
+    yield from (Fault(STORE, None, told) for told in store.integrity())
+    entries = _Entries(store)
+    yield from entries.faults()
+    yield from _checkpoint(store, known, entries.edge)
+    try:
+        position = first_difference(store)
+        if position is not None:
+            yield Fault(FACTS, position, "they are not what the event says")
+        yield from _tombstones(store)
+    except _UNREADABLE:
+        yield Fault(FACTS, None, "they cannot be derived from events that cannot be read")
+
+
+class _Entries:
+    """One pass over the entries: whether each is as it was written, and whether the tiles are those that they make."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.edge = Edge(0, _none)
+
+    def faults(self) -> Iterator[Fault]:
+        """The first event, and the first tile, that is wrong."""
+        wrong: Fault | None = None
+        tile: Fault | None = None
+        last = instant.EARLIEST
+        for expected, entry in enumerate(self._store.entries()):
+            if wrong is None:
+                told = _wrong(entry, expected, last, self._store.id_type)
+                wrong = None if told is None else Fault(EVENT, min(entry.position, expected), told)
+            last = max(last, entry.recorded_at)
+            self.edge.extend([entry.leaf])
+            if self.edge.size % WIDTH == 0:
+                tile = tile or self._differing()
+        tile = tile or self._differing()
+        size = self._store.head().size
+        if wrong is None and self.edge.size != size:
+            wrong = Fault(EVENT, self.edge.size, "there is none, and there are later ones")
+        yield from (one for one in (wrong, tile) if one is not None)
+        if tile is None:
+            yield from self._beyond()
+
+    def _differing(self) -> Fault | None:
+        """The first of the tiles that grew which is not what the store has."""
+        for (level, index), made in sorted(self.edge.changed().items()):
+            try:
+                held = self._store.tile(Tile(level, index, len(made) // HASH_BYTES))
+            except VerificationError:
+                held = b""
+            if held != made:
+                differs = (
+                    n for n in range(0, len(made), HASH_BYTES) if held[n : n + HASH_BYTES] != made[n : n + HASH_BYTES]
+                )
+                place = index * WIDTH + next(differs) // HASH_BYTES
+                return Fault(TILES, place << (HEIGHT * level), f"tile {level}/{index} is not that of the entries")
+        return None
+
+    def _beyond(self) -> Iterator[Fault]:
+        """Tiles, or hashes in them, that no entries make."""
+        size = self.edge.size
+        for level, index, hashes in self._store.tiles():
+            width = min(max((size >> (HEIGHT * level)) - index * WIDTH, 0), WIDTH)
+            if hashes != width * HASH_BYTES or not width:
+                yield Fault(TILES, size, f"tile {level}/{index} holds hashes of no entries")
+                return
+
+
+def _checkpoint(store: Store, known: Collection[VerifierKey], edge: Edge) -> Iterator[Fault]:
+    text = store.checkpoint()
+    try:
+        head = checkpoint.opened(text, known, store.origin) if known else checkpoint.unverified(text)
+    except VerificationError as error:
+        yield Fault(CHECKPOINT, None, str(error))
+        return
+    if head.origin != store.origin:
+        yield Fault(CHECKPOINT, None, "it is of another log than the store says")
+    elif head.size != edge.size:
+        place = min(head.size, edge.size)
+        yield Fault(CHECKPOINT, place, f"it is of `{head.size}` events, the store holds `{edge.size}`")
+    elif head.root != edge.peaks.root():
+        yield Fault(CHECKPOINT, None, "the events are not those that it was signed for")
+
+
+def _tombstones(store: Store) -> Iterator[Fault]:
+    said = dict(derived_tombstones(store))
+    held = store.tombstones()
+    differing = [said.get(key, held.get(key)) for key in said.keys() | held.keys() if said.get(key) != held.get(key)]
+    if differing:
+        position = min(one for one in differing if one is not None)
+        yield Fault(TOMBSTONES, position, "they are not those of the erasures")
+
+
+def _wrong(entry: Entry, expected: int, last: int, id_type: IdType) -> str | None:
+    if entry.position != expected:
+        return f"expected the next position, got `{entry.position}`"
+    try:
+        said: Any = msgspec.json.decode(entry.public)
+        if not isinstance(said, dict) or canonical_bytes(said) != entry.public or len(entry.public) > LONGEST_ENTRY:
+            return "the entry is no canonical JSON object that a log may hold"
+        kind = KINDS.get(said.get("kind", ""))
+        if kind is None or said["kind"] != entry.kind:
+            return "the entry is of another kind than the store says"
+        event = unseal(entry, id_type)
+    except _UNREADABLE:
+        return "it cannot be read"
+    if entry.everyones != (not entry.parts) or (event is not None and event.everyones != entry.everyones):
+        return "it has private parts and is about nobody, or the other way round"
+    if entry.everyones:
+        return _wrong_of_everyone(entry, said, last)
+    return _wrong_of_somebody(entry, said, last)
+
+
+def _wrong_of_everyone(entry: Entry, said: dict[str, Any], last: int) -> str | None:
+    if said.get("recorded_at") != instant.format(entry.recorded_at) or entry.recorded_at < last:
+        return "its instant is not that of the entry, or before that of an earlier one"
+    if (entry.document is not None) != (entry.kind == "policy.published"):
+        return "it has a document and publishes no policy, or the other way round"
+    if entry.document is not None and digest_bytes(entry.document) != said.get("digest"):
+        return "its document is not that of the digest in the entry"
+    return None
+
+
+def _wrong_of_somebody(entry: Entry, said: dict[str, Any], last: int) -> str | None:
+    if said.get("parts") != len(entry.parts) or said.get("root") != base64(root_of(entry.parts)):
+        return "its private parts are not those that the entry commits to"
+    if said.get("day") != day(entry.recorded_at):
+        return "its instant is not on the day that the entry says"
+    first = entry.parts[0]
+    if isinstance(first, PrivatePart):
+        body = msgspec.json.decode(first.body)
+        if body.get("recorded_at") != instant.format(entry.recorded_at) or entry.recorded_at < last:
+            return "its instant is not the one committed to, or before that of an earlier one"
+    elif entry.recorded_at % instant.DAY:
+        return "of its instant there is more left than the day"
+    if any(len(part.salt) != SALT_BYTES for part in entry.parts if isinstance(part, PrivatePart)):
+        return f"a salt has not {SALT_BYTES} bytes"
+    return None
+
+
+def _none(_: Tile) -> bytes:
+    return b""
+
+
+def repair(store: Store) -> None:
+    """Makes tiles, facts and tombstones anew from the events. Raises StoreError."""
+    with store.writing() as transaction:
+        transaction.replace_tiles(derived_tiles(transaction))
+        transaction.replace_tombstones(derived_tombstones(transaction))
+        transaction.replace_facts(derived(transaction, store.id_type))
