@@ -82,7 +82,18 @@ def open_ledger(
     Raises StoreError if there is none, or none that can be read; KeyFileError; RollbackError if it is older than one
     that was seen.
     """
-    files = keys or key_files(path)
+    opened = open_unrecognised(path, keys or key_files(path), now=now, wait=wait)
+    try:
+        with opened.store.reading() as reading:
+            opened.journal.log.recognise(reading)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def open_unrecognised(path: Path, files: KeyFiles, *, now: Clock = present, wait: float = sqlite.WAIT_SECONDS) -> Parts:
+    """As `open_ledger`, of a ledger that may be older than one that was seen: to look what it is."""
 
     def found_log() -> Founding:
         name = _origin(path, files)
@@ -90,19 +101,19 @@ def open_ledger(
 
     store = sqlite.open_ledger(path, found_log, wait=wait)
     try:
-        opened = parts(store, files, files.load(), now=now)
-        with store.reading() as reading:
-            opened.journal.log.recognise(reading)
+        return parts(store, files, files.load(), now=now)
     except BaseException:
         store.close()
         raise
-    return opened
 
 
-def parts(store: SqliteStore, files: KeyFiles, keys: Keys, *, now: Clock = present) -> Parts:
-    """The parts over a store: a journal that judges by the policy last published, and a reader."""
+def parts(store: SqliteStore, files: KeyFiles, keys: Keys, *, origin: str | None = None, now: Clock = present) -> Parts:
+    """The parts over a store: a journal that judges by the policy last published, and a reader.
+
+    `origin` is the log's name where the store was opened under another.
+    """
     judge = Judge(from_normal, succession, now)
-    journal = Journal(store, keys=keys, now=now, random_bytes=os.urandom, judge=judge, seen=files)
+    journal = Journal(store, keys=keys, now=now, random_bytes=os.urandom, judge=judge, seen=files, origin=origin)
     return Parts(store, journal, Reader(journal, from_normal), files, now)
 
 

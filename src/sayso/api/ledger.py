@@ -21,6 +21,7 @@ from sayso.api.given import (
     territories_of,
     written,
 )
+from sayso.api.keeping import Log
 from sayso.api.policies import PolicyLike, policy_of
 from sayso.consent.reader import View
 from sayso.errors import UsageError
@@ -60,13 +61,18 @@ class Published:
 
 
 def init_ledger(
-    path: str | Path, id_type: IdType | str = IdType.INT64, *, now: Callable[[], int] = wiring.present
+    path: str | Path,
+    id_type: IdType | str = IdType.INT64,
+    *,
+    origin: str | None = None,
+    now: Callable[[], int] = wiring.present,
 ) -> Ledger:
-    """Makes a new ledger in a file, and opens it. `id_type` is `int64`, `string` or `uuid`, for good.
+    """Makes a new ledger in a file, and its keys, and opens it. `id_type` is `int64`, `string` or `uuid`, for good.
 
-    Raises StoreError where there is one already, or none can be made.
+    `origin` is the name of its log, best the address at which it will be published without `https://`; also for good.
+    Raises StoreError where there is one already, or none can be made; KeyFileError.
     """
-    return Ledger(wiring.create(Path(path), IdType(id_type), now=now))
+    return Ledger(wiring.create(Path(path), IdType(id_type), origin=origin, now=now))
 
 
 def open_ledger(path: str | Path, *, wait: float = 10.0, now: Callable[[], int] = wiring.present) -> Ledger:
@@ -76,6 +82,12 @@ def open_ledger(path: str | Path, *, wait: float = 10.0, now: Callable[[], int] 
     another clock than the system's is for replaying history into a new ledger. Raises StoreError.
     """
     return Ledger(wiring.open_ledger(Path(path), now=now, wait=wait))
+
+
+def open_unrecognised(path: str | Path) -> Ledger:
+    """As `open_ledger`, of a ledger that may be older than one that was seen: to find out what is wrong with it."""
+    where = Path(path)
+    return Ledger(wiring.open_unrecognised(where, wiring.key_files(where)))
 
 
 class Ledger:
@@ -106,6 +118,11 @@ class Ledger:
     def head(self) -> Head:
         """The size of the ledger, and when its last event was recorded."""
         return self.parts.journal.head()
+
+    @property
+    def log(self) -> Log:
+        """The transparency log that the ledger is: proofs, publishing, checking, backups, keys."""
+        return Log(self.parts)
 
     @property
     def policy(self) -> Policy | None:

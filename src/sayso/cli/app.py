@@ -19,7 +19,9 @@ from sayso.cli.context import STDIN, Context, told
 from sayso.cli.decisions import decide, explain
 from sayso.cli.episodes import episodes
 from sayso.cli.gate import gate, verify
-from sayso.cli.ledger import init, ledgers
+from sayso.cli.keeping import erase, fsck, keys
+from sayso.cli.ledger import init
+from sayso.cli.log import ledgers
 from sayso.cli.policy import policies
 from sayso.cli.stories import demo
 from sayso.errors import EngineError, InputError, Problem, SaysoError, UsageError
@@ -52,7 +54,7 @@ _RECORDING = Group("Record", sort_key=1)
 _TRYING = Group("Try", sort_key=3)
 for _command, _group in (
     (init, _RECORDING), (policies, _RECORDING), (ledgers, _RECORDING), (choose, _RECORDING), (suspend, _RECORDING),
-    (lift, _RECORDING), (decide, _ASKING), (explain, _ASKING), (gate, _ASKING), (verify, _ASKING),
+    (lift, _RECORDING), (erase, _RECORDING), (keys, _RECORDING), (fsck, _RECORDING), (decide, _ASKING), (explain, _ASKING), (gate, _ASKING), (verify, _ASKING),
     (episodes, _TRYING), (demo, _TRYING),
 ):  # fmt: skip
     if isinstance(_command, App):

@@ -53,6 +53,20 @@ class Context:
 
         return open_ledger(self.path)
 
+    def unrecognised(self) -> Ledger:
+        """The ledger that `--ledger` names, opened though it may be older than one that was seen, or damaged."""
+        from sayso.api.ledger import open_unrecognised
+
+        return open_unrecognised(self.path)
+
+    def save(self, path: Path, text: str) -> None:
+        """Writes a text to a file that is not there yet. Raises InputError."""
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise InputError(Problem(f"cannot be written: {error.strerror}", file=str(path))) from error
+
     def answer(self, document: Any, *shown: RenderableType) -> None:
         """Prints an answer: as JSON if that was asked for, else as it is shown."""
         if self.json:

@@ -13,25 +13,27 @@ from sayso.errors import EventError, UsageError
 ledgers = App(name="ledger", help="Fill a ledger with what happened, and read it.", help_format="markdown")
 
 
-def init(*, id_type: Literal["int64", "string", "uuid"] = "int64", context: Run) -> None:
-    """Make a new, empty ledger at the path that `--ledger` names.
+def init(*, id_type: Literal["int64", "string", "uuid"] = "int64", origin: str | None = None, context: Run) -> None:
+    """Make a new, empty ledger at the path that `--ledger` names, and its keys beside it, or where `SAYSO_KEYS` says.
 
     For example:
 
     ```
     sayso init
-    sayso init --ledger people.ledger --id-type uuid
+    sayso init --ledger people.ledger --id-type uuid --origin example.com/people
     ```
 
     Parameters
     ----------
     id_type
         What the ids of people, accounts and organisations are. It is fixed for good.
+    origin
+        The name of the ledger's log, best the address at which it will be published, without `https://`. Also for good.
     """
     from sayso.api import init_ledger
 
-    with init_ledger(context.path, id_type):
-        document = {"ledger": str(context.path), "id_type": id_type}
+    with init_ledger(context.path, id_type, origin=origin) as ledger:
+        document = {"ledger": str(context.path), "id_type": id_type, "origin": ledger.log.origin}
     context.answer(document, f"made {context.path}, for ids of type {id_type}")
     context.note("next: sayso policy publish FILE, then sayso ledger import FILE")
 

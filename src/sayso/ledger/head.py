@@ -6,6 +6,7 @@ one than was seen before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from sayso.errors import KeyFileError, RollbackError, StoreError, VerificationError
@@ -26,6 +27,9 @@ class Seen(Protocol):
     def remember(self, checkpoint: str) -> None:
         """Remembers a checkpoint in the place of the last."""
 
+    def bury(self, tombstones: Sequence[bytes]) -> None:
+        """Remembers tombstones, durably, so that an older copy that is restored can be made to honour them."""
+
 
 class Unseen:
     """Remembers nothing."""
@@ -35,6 +39,9 @@ class Unseen:
 
     def remember(self, checkpoint: str) -> None:
         """Forgets it."""
+
+    def bury(self, tombstones: Sequence[bytes]) -> None:
+        """Forgets them."""
 
 
 class LogHead:
@@ -73,6 +80,11 @@ class LogHead:
         """Takes back the edge of a tree whose checkpoint is committed, and remembers that."""
         self._kept = (text, edge)
         self._seen.remember(text)
+
+    def bury(self, tombstones: Sequence[bytes]) -> None:
+        """Remembers who is erased, before the erasure is committed."""
+        if tombstones:
+            self._seen.bury(tombstones)
 
     def recognise(self, reading: Reading) -> Checkpoint:
         """The checkpoint of a store, which must go on from that seen last. Raises StoreError, RollbackError."""

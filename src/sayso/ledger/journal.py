@@ -86,6 +86,7 @@ class Journal:
         random_bytes: Callable[[int], bytes],
         judge: Judge | None = None,
         seen: Seen | None = None,
+        origin: str | None = None,
     ) -> None:
         self.store = store
         self.keys = keys
@@ -93,7 +94,7 @@ class Journal:
         self._random_bytes = random_bytes
         self._judge = judge
         self._world = World()
-        self.log = LogHead(store.origin, keys, Unseen() if seen is None else seen)
+        self.log = LogHead(origin or store.origin, keys, Unseen() if seen is None else seen)
         self._group: Group[e.Event, Recorded] = Group(self._append_each)
 
     @property
@@ -161,6 +162,7 @@ class Journal:
             if edge.size > head.size:
                 signed = self.log.sign(edge)
                 transaction.grow(edge.changed(), signed)
+            self.log.bury(writer.buried)
         self.log.keep(signed, edge)
 
     def _caught_up(self, transaction: Writing, size: int) -> World:
@@ -207,6 +209,8 @@ class Writer:
     ) -> None:
         self.head = head
         self.recorded_at = recorded_at
+        self.buried: list[bytes] = []
+        """The tombstones of those whom this batch erases."""
         self._transaction = transaction
         self._id_type = id_type
         self._world = world
@@ -313,6 +317,7 @@ class Writer:
             ),
             [Tombstone(key, position) for key in keys],
         )
+        self.buried += keys
         for one in everyone:
             parties.bury(one)
 

@@ -102,6 +102,9 @@ class Writing(Reading, Protocol):
     def replace_tiles(self, tiles: Iterable[tuple[int, int, bytes]]) -> None:
         """Puts these tiles (level, index, hashes) in the place of all."""
 
+    def rename(self, origin: str, checkpoint: str) -> None:
+        """Gives the log another name, and a checkpoint under it."""
+
     def replace_tombstones(self, tombstones: Iterable[Tombstone]) -> None:
         """Puts these tombstones in the place of all."""
 

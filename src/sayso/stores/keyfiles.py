@@ -1,11 +1,12 @@
 """Keys kept in a directory apart from the ledger, or handed in by the environment.
 
-sayso.ledger.keys/
-signing.key       the key that signs the log, `PRIVATE+KEY+…` (signed-note), readable by its owner alone
-signing.next      only while the key changes: the one that is taking its place
-erasure.secret    32 bytes in hexadecimal, by which the erased are known again
-log.vkeys         every public key that the log had, one a line, the newest last; this one is for everybody
-checkpoint        the newest checkpoint that was signed here, so that an older ledger is recognised
+The directory holds, readable by its owner alone but for `log.vkeys`:
+
+- `signing.key`: the key that signs the log, `PRIVATE+KEY+…` (signed-note); `signing.next` only while it changes;
+- `erasure.secret`: 32 bytes in hexadecimal, by which the erased are known again;
+- `log.vkeys`: every public key that the log had, one a line, the newest last;
+- `checkpoint`: the newest that was signed here, so that an older ledger is recognised;
+- `erased`: the tombstones of all who were erased, so that an older ledger that is restored honours them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from sayso.ledger.keys import SECRET_BYTES, Keys
 from sayso.ledger.log.note import SEED_BYTES, Signer, VerifierKey
 
 SIGNING, NEXT, SECRET, PUBLIC, SEEN = "signing.key", "signing.next", "erasure.secret", "log.vkeys", "checkpoint"
+ERASED = "erased"
 SIGNING_VARIABLE, SECRET_VARIABLE = "SAYSO_SIGNING_KEY", "SAYSO_ERASURE_SECRET"
 _HEX = re.compile(rf"[0-9a-f]{{{2 * SECRET_BYTES}}}", re.ASCII)
 _OTHERS = stat.S_IRWXO | stat.S_IWGRP
@@ -35,6 +37,11 @@ class KeyFiles:
     def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
         self.directory = directory
         self._environment = environment
+
+    @property
+    def from_environment(self) -> bool:
+        """Whether the signing key is handed in by the environment."""
+        return SIGNING_VARIABLE in self._environment
 
     def exist(self) -> bool:
         """Whether there are keys at all, in the directory or in the environment."""
@@ -105,6 +112,40 @@ class KeyFiles:
         """Remembers a checkpoint. A directory that may not be written, as of keys that are mounted, remembers nothing."""
         with suppress(KeyFileError):  # what it covers is durable already, and must not be taken for lost
             self._write(SEEN, checkpoint, durable=False)
+
+    def bury(self, tombstones: Sequence[bytes]) -> None:
+        """Keeps tombstones, durably. A directory that may not be written, as of keys that are mounted, keeps none."""
+        if not os.access(self.directory, os.W_OK):
+            return
+        try:
+            number = os.open(self.directory / ERASED, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(number, "".join(f"{one.hex()}\n" for one in tombstones).encode())
+                os.fsync(number)
+            finally:
+                os.close(number)
+        except OSError as error:
+            raise self._unusable(f"`{ERASED}` cannot be written", error) from error
+
+    def buried(self) -> frozenset[bytes]:
+        """The tombstones kept here."""
+        try:
+            lines = (self.directory / ERASED).read_text("ascii").split("\n")
+        except FileNotFoundError:
+            return frozenset()
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._unusable(f"`{ERASED}` cannot be read", error) from error
+        return frozenset(bytes.fromhex(line) for line in lines if _HEX.fullmatch(line))
+
+    def retire(self) -> None:
+        """Puts the signing key and the checkpoint of a log that ended out of the way, under the key's id."""
+        signer = self.load().signer
+        if signer is not None:
+            name = f"{signer.verifier.key_id:08x}"
+            for one in (SIGNING, SEEN):
+                with suppress(FileNotFoundError):
+                    (self.directory / one).replace(self.directory / f"{one}.{name}")
+            _sync(self.directory)
 
     def _publish(self, key: VerifierKey) -> None:
         known = self.public()

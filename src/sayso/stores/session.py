@@ -236,6 +236,11 @@ class SqliteWriting(SqliteReading):
         self._connection.execute("DELETE FROM tiles")
         self._put_tiles(tiles)
 
+    def rename(self, origin: str, checkpoint: str) -> None:
+        """Gives the log another name, and a checkpoint under it."""
+        self._connection.execute("UPDATE ledger SET value = ? WHERE name = 'origin'", (origin,))
+        self._connection.execute("UPDATE ledger SET value = ? WHERE name = 'checkpoint'", (checkpoint,))
+
     def replace_tombstones(self, tombstones: Iterable[Tombstone]) -> None:
         """Puts these tombstones in the place of all."""
         self._connection.execute("DELETE FROM tombstones")

@@ -1,0 +1,223 @@
+"""Keeping a ledger: publishing its log, checking it, copying it, restoring a copy, changing its key."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from sayso import wiring
+from sayso.errors import KeyFileError, RollbackError, StoreError, VerificationError
+from sayso.ledger import events as e
+from sayso.ledger import fsck
+from sayso.ledger.facts import Party
+from sayso.ledger.fsck import Fault
+from sayso.ledger.head import check_not_older
+from sayso.ledger.keys import Keys
+from sayso.ledger.log import checkpoint
+from sayso.ledger.log.checkpoint import Checkpoint
+from sayso.ledger.log.merkle import EMPTY
+from sayso.ledger.log.note import SEED_BYTES, Signer, VerifierKey
+from sayso.ledger.log.proof import LogProof
+from sayso.ledger.log.tiles import Tree
+from sayso.ledger.publishing import Published, publish
+from sayso.ledger.rotation import rotation, trusted
+from sayso.stores.keyfiles import KeyFiles
+
+
+class Log:
+    """The transparency log that a ledger is: what others check it by (`docs/proofs.md`)."""
+
+    def __init__(self, parts: wiring.Parts) -> None:
+        self._parts = parts
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self._parts.store.origin
+
+    @property
+    def keys(self) -> tuple[VerifierKey, ...]:
+        """Every public key that the log had, the oldest first; the last one signs."""
+        return self._parts.keys.public() or self._parts.journal.keys.verifiers
+
+    @property
+    def checkpoint(self) -> str:
+        """The signed checkpoint at the head."""
+        return self._parts.store.checkpoint()
+
+    def prove(self, position: int) -> LogProof:
+        """The proof that the event at a position is in the log, by the checkpoint at the head.
+
+        Its text is a `.tlog-proof`. Raises VerificationError for a position that there is not.
+        """
+        with self._parts.store.reading() as reading:
+            text = reading.checkpoint()
+            path = Tree(reading.tile, checkpoint.unverified(text).size).inclusion(position)
+            return LogProof(position, tuple(path), text)
+
+    def prove_consistency(self, seen: str) -> list[bytes]:
+        """The proof (RFC 6962, section 2.1.2) that the log goes on from a checkpoint seen before.
+
+        Raises RollbackError where it does not, VerificationError for what is no checkpoint.
+        """
+        old = self.check_against(seen)
+        with self._parts.store.reading() as reading:
+            return Tree(reading.tile, reading.head().size).consistency(old.size)
+
+    def entry(self, position: int) -> bytes:
+        """The entry at a position: the bytes of which the log's leaf is the hash."""
+        (found,) = self._parts.store.entries(position, position + 1)
+        return found.public
+
+    def export(self, directory: str | Path) -> Published:
+        """Writes the log into a directory that any web server can host, or what is new of it.
+
+        Raises RollbackError where another log, or a longer one, is published there; StoreError.
+        """
+        with self._parts.store.reading() as reading:
+            return publish(reading, Path(directory), self.keys)
+
+    def backup(self, path: str | Path) -> None:
+        """Writes a copy of the whole ledger, as of one moment, while others go on writing. It holds private parts."""
+        self._parts.store.backup(Path(path))
+
+    def check(self, seen: str | None = None) -> list[Fault]:
+        """What does not agree in the whole ledger, or with checkpoints seen before (`fsck`). Raises StoreError."""
+        found = list(fsck.faults(self._parts.store, self.keys))
+        for text in (seen, self._parts.keys.last()):
+            if text is not None:
+                try:
+                    self.check_against(text)
+                except (VerificationError, StoreError) as error:
+                    found.append(Fault(fsck.CHECKPOINT, None, str(error)))
+        return found
+
+    def check_against(self, seen: str) -> Checkpoint:
+        """Checks that the log goes on from a checkpoint seen before; returns it.
+
+        Raises RollbackError where it does not; VerificationError for what is no checkpoint.
+        """
+        old = checkpoint.unverified(seen)
+        with self._parts.store.reading() as reading:
+            check_not_older(reading, checkpoint.unverified(reading.checkpoint()), old)
+        return old
+
+    def repair(self) -> None:
+        """Makes what is derived (tiles, facts, tombstones) anew from the events. Raises StoreError."""
+        fsck.repair(self._parts.store)
+
+    def rotate_key(self) -> VerifierKey:
+        """Changes the signing key: makes one, records a statement by both, and destroys the old one.
+
+        One that was interrupted is brought to its end. Raises KeyFileError without a key, or where it comes from the
+        environment and cannot be replaced here.
+        """
+        files, keys = self._parts.keys, self._parts.journal.keys
+        old = keys.signing()
+        if files.from_environment:
+            raise KeyFileError("the signing key comes from the environment; put it into a directory to change it")
+        new = keys.next
+        if new is None:
+            new = Signer(old.verifier.name, os.urandom(SEED_BYTES))
+            files.propose(new)
+        if str(new.verifier) not in [change.new for change in self._changes()]:
+            both = Keys(old, keys.secret, new)
+            wiring.parts(self._parts.store, files, both, now=self._parts.now).journal.append(rotation(old, new))
+        files.promote(new)
+        return new.verifier
+
+    def trusted(self, known: Iterable[VerifierKey]) -> tuple[VerifierKey, ...]:
+        """The keys known, and those to which the log's changes of keys lead from them. Raises VerificationError."""
+        return trusted(known, self._changes())
+
+    def _changes(self) -> list[e.KeyRotated]:
+        return [one.event for one in self._parts.journal.globals() if isinstance(one.event, e.KeyRotated)]
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restored ledger holds, and how many people were erased anew because the copy was from before."""
+
+    size: int
+    origin: str
+    erased: int
+
+
+def restore(copy: Path, path: Path, *, new_origin: str | None = None, now: wiring.Clock = wiring.present) -> Restored:
+    """Puts a copy in the place of a ledger that is lost, and has it honour every erasure since.
+
+    A copy that is older than a checkpoint seen since is refused: the log would say two things. With `new_origin` it
+    becomes a log of that name, with a key of its own. Raises RollbackError, StoreError, KeyFileError.
+    """
+    if path.exists():
+        raise StoreError(f"`{path}` is there; move it away before a copy takes its place")
+    if not copy.is_file():
+        raise StoreError(f"there is no copy at `{copy}`")
+    files = wiring.key_files(path)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        shutil.copyfile(copy, partial)
+        with closing(wiring.open_unrecognised(partial, files, now=now)) as parts:
+            try:
+                with parts.store.reading() as reading:
+                    parts.journal.log.recognise(reading)
+            except RollbackError:
+                if new_origin is None:
+                    raise
+                parts = _as_another(parts, files, new_origin)
+            erased = _erase_again(parts, files.buried())
+            restored = Restored(parts.store.head().size, parts.journal.log.origin, erased)
+        partial.replace(path)
+    except OSError as error:
+        raise StoreError(f"the copy could not be restored: {error.strerror or type(error).__name__}") from error
+    finally:
+        for left in path.parent.glob(f"{partial.name}*"):
+            left.unlink(missing_ok=True)
+    return restored
+
+
+def _as_another(parts: wiring.Parts, files: KeyFiles, origin: str) -> wiring.Parts:
+    """The same events as a log of another name, with another key."""
+    files.retire()
+    keys = files.make(origin, os.urandom)
+    with parts.store.writing() as transaction:
+        size = transaction.head().size
+        root = Tree(transaction.tile, size).root() if size else EMPTY
+        transaction.rename(origin, str(Checkpoint(origin, size, root).signed(keys.signing())))
+    return wiring.parts(parts.store, files, keys, now=parts.now, origin=origin)
+
+
+def _erase_again(parts: wiring.Parts, buried: frozenset[bytes]) -> int:
+    """Erases those of whom a tombstone is kept apart, and whom the copy still knows."""
+    missing = buried - parts.store.tombstones().keys()
+    if not missing:
+        return 0
+    found = []
+    for batch in parts.store.facts(columns=("party", "id")):
+        for party, one in zip(batch.column("party").to_pylist(), batch.column("id").to_pylist(), strict=True):
+            if party == Party.SUBJECT and parts.journal.keys.tombstone(one) in missing:
+                found.append(one)
+    count = 0
+    for one in dict.fromkeys(found):
+        if parts.journal.keys.tombstone(one) not in parts.store.tombstones([parts.journal.keys.tombstone(one)]):
+            parts.journal.append(e.SubjectErased(subject=one))
+            count += 1
+    return count
+
+
+def parse_keys(texts: Sequence[str]) -> tuple[VerifierKey, ...]:
+    """Verifier keys, each written out, or a file with one a line. Raises KeyFileError."""
+    keys: list[VerifierKey] = []
+    for text in texts:
+        path = Path(text)
+        try:
+            lines = path.read_text("utf-8").splitlines() if "+" not in path.name and path.is_file() else [text]
+        except (OSError, UnicodeDecodeError) as error:
+            raise KeyFileError(f"`{text}` cannot be read as a file of verifier keys") from error
+        keys += [VerifierKey.parse(line) for line in lines if line.strip()]
+    return tuple(dict.fromkeys(keys))

@@ -1,0 +1,98 @@
+"""`sayso keys`, `fsck` and `erase`: keeping a ledger whole, and forgetting whom it must."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cyclopts import App
+from rich.text import Text
+
+from sayso.cli import exits
+from sayso.cli.context import Run
+
+keys = App(name="keys", help="Show and change the keys that sign the log.", help_format="markdown")
+
+
+@keys.command
+def show(*, context: Run) -> None:
+    """Print the log's public keys, the newest last: what others need to check it.
+
+    For example:
+
+    ```
+    sayso keys show
+    ```
+    """
+    with context.ledger() as ledger:
+        held = [str(key) for key in ledger.log.keys]
+        context.answer({"origin": ledger.log.origin, "keys": held}, *held)
+
+
+@keys.command
+def rotate(*, context: Run) -> None:
+    """Change the key that signs the log; the old and the new one both sign that it changed.
+
+    The old one is destroyed. For example:
+
+    ```
+    sayso keys rotate
+    ```
+    """
+    with context.ledger() as ledger:
+        made = ledger.log.rotate_key()
+        context.answer({"key": str(made)}, f"the log is now signed by {made}")
+        context.note("publish it: sayso ledger export DIR")
+
+
+def fsck(*, repair: bool = False, against: Path | None = None, context: Run) -> int:
+    """Recompute the whole ledger from its events, and say what does not agree, from which position on.
+
+    Looks at positions, hashes, commitments, tiles, signatures, facts, references and the store's own pages. Exits with 1
+    if anything is wrong. For example:
+
+    ```
+    sayso fsck
+    sayso fsck --against checkpoint-of-last-year
+    ```
+
+    Parameters
+    ----------
+    repair
+        Make anew what is derived (tiles, facts, tombstones). Events, private parts and checkpoints are never touched.
+    against
+        A checkpoint seen before, from which the ledger must go on.
+    """
+    with context.unrecognised() as ledger:
+        if repair:
+            ledger.log.repair()
+        found = ledger.log.check(None if against is None else context.read(against))
+        document = {
+            "ok": not found,
+            "size": ledger.head.size,
+            "faults": [{"part": one.part, "position": one.position, "told": one.told} for one in found],
+        }
+    lines = [Text.assemble(("wrong: ", "bold red"), str(one)) for one in found]
+    context.answer(document, *lines, *([] if found else [f"{context.path} is whole: {document['size']} events"]))
+    return exits.NO if found else exits.OK
+
+
+def erase(subject: str, /, *, context: Run) -> None:
+    """Destroy what the ledger holds of a person, under every alias, and record that this was done.
+
+    It cannot be undone. Proofs made before still verify. For example:
+
+    ```
+    sayso erase 4711
+    ```
+
+    Parameters
+    ----------
+    subject
+        The person's id.
+    """
+    with context.ledger() as ledger:
+        made = ledger.erase(subject)
+        context.answer({"position": made.position}, f"erased; recorded at position {made.position}")
+        context.note(
+            "not reached: backups, receipts, kept snapshots, reports of denied records and exports made before; delete those"
+        )
