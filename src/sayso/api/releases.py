@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 from sayso import instant, wiring
 from sayso.api.given import Instant, instant_of
-from sayso.errors import StaleError, VerificationError
+from sayso.api.keeping import parse_keys
+from sayso.errors import StaleError, UsageError, VerificationError
 from sayso.gate import manifest
 from sayso.gate.output import PERMITTED
+from sayso.gate.replaying import replay
 from sayso.gate.verify import Difference
 from sayso.gate.verify import verify as _verify
+from sayso.ledger.log.note import VerifierKey
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
+    from sayso.api.ledger import Ledger
 
-def verify(directory: str | Path, inputs: str | Path | None = None) -> list[Difference]:
+
+def verify(
+    directory: str | Path,
+    inputs: str | Path | None = None,
+    *,
+    keys: Sequence[str | VerifierKey] = (),
+    ledger: Ledger | None = None,
+    sample: int = 1000,
+) -> list[Difference]:
     """Everything in which an output directory differs from its manifest; nothing if they agree.
 
-    Given the directory of the `inputs`, these too. Raises VerificationError if there is no manifest to verify by.
+    Given the directory of the `inputs`, these too. With `keys`, verifier keys or files of them, that one of them signed
+    it; without, nobody vouches for the manifest. With a `ledger` and the inputs, that the ledger goes on from the
+    checkpoint signed, and that the reference decides a random `sample` of the records as the output says. Raises
+    VerificationError if there is no manifest to verify by, KeyFileError for what is no key.
     """
-    return _verify(Path(directory), None if inputs is None else Path(inputs))
+    root, corpus = Path(directory), None if inputs is None else Path(inputs)
+    texts = [one for one in keys if isinstance(one, str)]
+    known = [*(one for one in keys if isinstance(one, VerifierKey)), *parse_keys(texts)]
+    if ledger is not None:
+        known = list(ledger.log.trusted(known or ledger.log.keys))
+        if corpus is None:
+            raise UsageError("expected the directory of the inputs too: verdicts are replayed from the corpus")
+    found = _verify(root, corpus, known)
+    if ledger is not None and corpus is not None and not found:
+        with tempfile.TemporaryDirectory(prefix="sayso-") as scratch:
+            engine = wiring.engine(spill=Path(scratch))
+            found = replay(root, corpus, ledger.parts.reader, engine, SystemRandom(), sample, Path(scratch))
+    return found
 
 
 def open_release(directory: str | Path, *, at: Instant | None = None) -> ds.Dataset:

@@ -18,12 +18,13 @@ from sayso.cli.choices import choose, lift, suspend
 from sayso.cli.context import STDIN, Context, told
 from sayso.cli.decisions import decide, explain
 from sayso.cli.episodes import episodes
-from sayso.cli.gate import gate, verify
+from sayso.cli.gate import gate
 from sayso.cli.keeping import erase, fsck, keys
 from sayso.cli.ledger import init
 from sayso.cli.log import ledgers
 from sayso.cli.policy import policies
 from sayso.cli.stories import demo
+from sayso.cli.verifying import verify
 from sayso.errors import EngineError, InputError, Problem, SaysoError, UsageError
 
 LEDGER = Path("sayso.ledger")

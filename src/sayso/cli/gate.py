@@ -9,7 +9,6 @@ from cyclopts import Parameter
 from rich.table import Table
 from rich.text import Text
 
-from sayso.cli import exits
 from sayso.cli.context import Run
 from sayso.errors import UsageError
 from sayso.gate.columns import Columns, SubjectColumn
@@ -123,35 +122,6 @@ def gate(
     context.answer(document, *_shown(made.manifest))
     if made.output is not None:
         context.note(f"written to {made.output}; check it again with: sayso verify {made.output}")
-
-
-def verify(directory: Path, /, *, inputs: Path | None = None, context: Run) -> int:
-    """Check an output again: every file against the manifest, and every count against the others.
-
-    Exits with 1 if anything differs, and says exactly what. For example:
-
-    ```
-    sayso verify release
-    sayso verify release --inputs corpus/
-    ```
-
-    Parameters
-    ----------
-    directory
-        What `sayso gate` wrote.
-    inputs
-        The directory of the corpus, to check its files too.
-    """
-    from sayso.api import verify as differences
-
-    found = differences(directory, inputs)
-    document = {
-        "ok": not found,
-        "differences": [{"where": one.where, "said": one.said, "found": one.found} for one in found],
-    }
-    lines = [Text.assemble(("differs: ", "bold red"), str(one)) for one in found]
-    context.answer(document, *lines, *([] if found else [f"{directory} is what its manifest says"]))
-    return exits.NO if found else exits.OK
 
 
 def _subject(text: str) -> SubjectColumn:

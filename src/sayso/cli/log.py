@@ -9,6 +9,8 @@ from sayso.cli.context import Run
 from sayso.cli.ledger import ledgers
 from sayso.errors import UsageError
 
+__all__ = ["ledgers"]
+
 
 @ledgers.command
 def export(directory: Path, /, *, every: float | None = None, context: Run) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -77,6 +77,14 @@ class DuckDBEngine:
         with self._connect() as connection:
             corpus, tables = _prepared(connection, question)
             yield from _stream(connection, strangers(corpus, shape_of(question), tables))
+
+    def records(self, question: Question, rows: Sequence[int]) -> pa.Table:
+        """Some records by their `row`, as the corpus's columns are read (`plan.gate.Shape`)."""
+        with self._connect() as connection:
+            corpus, _ = _prepared(connection, question)
+            expression = corpus.filter(corpus.row.isin(list(rows)))
+            schema = expression.schema().to_pyarrow()
+            return pa.Table.from_batches(list(_stream(connection, expression))).cast(schema)
 
     def combinations(self, question: Question) -> pa.Table:
         """What `plan.gate.combinations` gives, for a use that asks for the account."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -55,6 +55,9 @@ class Engine(Protocol):
 
     def strangers(self, question: Question) -> Iterator[pa.RecordBatch]:
         """The `id` of each subject of the corpus whom the snapshot does not know, once each."""
+
+    def records(self, question: Question, rows: Sequence[int]) -> pa.Table:
+        """Some records by their `row`, as the corpus's columns are read (`plan.gate.Shape`)."""
 
     def combinations(self, question: Question) -> pa.Table:
         """What `plan.gate.combinations` gives, for a use that asks for the account."""

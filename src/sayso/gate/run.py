@@ -22,7 +22,8 @@ import pyarrow as pa
 
 from sayso.consent.reader import Reader, View
 from sayso.errors import CanaryError, CorpusError, EngineError
-from sayso.gate import canaries, counting, manifest
+from sayso.gate import attestation, canaries, counting, manifest
+from sayso.gate.attestation import attest
 from sayso.gate.columns import Columns
 from sayso.gate.engine import Engine, Part, Progress, Question, silent
 from sayso.gate.inputs import Input, open_inputs
@@ -31,6 +32,7 @@ from sayso.gate.output import Gated, Report, count_file, gate_file
 from sayso.gate.snapshots import Pinned, make
 from sayso.gate.verdicts import Codec, Verdicts, chunks, collect
 from sayso.ledger.identity import IdType
+from sayso.ledger.journal import Journal
 from sayso.policy.facts import Use
 from sayso.policy.model import Policy
 
@@ -75,6 +77,8 @@ def run(job: Job, engine: Engine, reader: Reader, *, now: Callable[[], int], pro
     """
     if job.release and (job.policy is not None or job.position is not None):
         raise CorpusError("a release takes the policy last published and the head of the ledger; leave out both")
+    if job.output is not None:
+        reader.journal.keys.signing()
     with _place(job.output) as work:
         progress("snapshot", 0, 1)
         view = reader.view(job.policy, job.position if job.snapshot is None else job.snapshot.position)
@@ -92,7 +96,7 @@ def run(job: Job, engine: Engine, reader: Reader, *, now: Callable[[], int], pro
         told = _manifest(job, engine, view, first, second, gated, counts)
         if job.output is None:
             return Outcome(told, None)
-        _publish(work, job.output, told)
+        _publish(work, job.output, told, reader.journal)
         return Outcome(told, job.output)
 
 
@@ -212,10 +216,16 @@ class _Gate:
             self.progress("writing", self.done, self.total)
 
 
-def _publish(work: Path, output: Path, told: dict[str, Any]) -> None:
-    """Writes the manifest, makes all of it durable and moves it to its place. Raises EngineError; CorpusError if taken."""
+def _publish(work: Path, output: Path, told: dict[str, Any], journal: Journal) -> None:
+    """Writes and signs the manifest, makes all of it durable and moves it to its place.
+
+    Raises EngineError; CorpusError if the place is taken.
+    """
+    data = manifest.encode(told)
+    signed = attest(told, manifest.FILE, data, journal.store.checkpoint(), journal.keys.signing())
     try:
-        (work / manifest.FILE).write_bytes(manifest.encode(told))
+        (work / manifest.FILE).write_bytes(data)
+        (work / attestation.FILE).write_bytes(signed)
         for staged in ("staged", "planted"):
             shutil.rmtree(work / staged, ignore_errors=True)
         _make_durable(work)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,13 @@ def make(store: Store, view: View, use: Use, engine: Engine) -> Pinned:
         "valid_until": until,
     }
     return Pinned(made, use, pins["policy"], pins["version"], view.size, until, _digest(made, pins))
+
+
+def nobodys(view: View, use: Use, ids: pa.DataType) -> Snapshot:
+    """The snapshot of a use in which nobody is known: for reading a corpus, not for deciding."""
+    relevance = Relevance(view.context, view.known, use)
+    made = build(relevance, symbols({}, relevance), (), lambda _: {}, ids)
+    return replace(made, accounts=made.standing) if relevance.asks_account else made
 
 
 def _people(view: View, ids: Sequence[Id]) -> Mapping[Id, SubjectFacts]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 
 from sayso.canonical import digest_file
 from sayso.errors import VerificationError
-from sayso.gate import counting, manifest
+from sayso.gate import attestation, counting, manifest
+from sayso.ledger.log import checkpoint
+from sayso.ledger.log.note import VerifierKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,17 @@ class Difference:
         return f"{self.where}: the manifest says {self.said}, found {self.found}"
 
 
-def verify(directory: Path, inputs: Path | None = None) -> list[Difference]:
+def verify(directory: Path, inputs: Path | None = None, known: Collection[VerifierKey] = ()) -> list[Difference]:
     """Everything in which an output differs from its manifest; nothing if they agree.
 
     Every file's digest and number of records, that there is no other file, that the counts reconcile with each other
-    and with the denied-records report; and, given the directory in which the `inputs` are, theirs too.
-    Raises VerificationError if there is no manifest that can be read.
+    and with the denied-records report; that the signed statement is about this manifest and these files; and, given the
+    directory in which the `inputs` are, theirs too. With `known` keys, that one of them signed the statement, and the
+    checkpoint in it. Raises VerificationError if there is no manifest that can be read.
     """
     said = manifest.read(directory)
     try:
-        return list(_differences(directory, inputs, said))
+        return [*_differences(directory, inputs, said), *_signature(directory, said, known)]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise VerificationError(
             f"the manifest in `{directory.name}` lacks what one has, or holds it in another form ({error})"
@@ -59,8 +62,32 @@ def _differences(directory: Path, inputs: Path | None, said: dict[str, Any]) -> 
                 yield Difference(where, "a file of the corpus", "a path outside it")
 
 
+def _signature(directory: Path, said: dict[str, Any], known: Collection[VerifierKey]) -> Iterator[Difference]:
+    """The signed statement, against the manifest and the files."""
+    try:
+        stated = attestation.read((directory / attestation.FILE).read_bytes(), known)
+        head = checkpoint.opened(stated.checkpoint, known) if known else checkpoint.unverified(stated.checkpoint)
+    except OSError:
+        yield Difference(attestation.FILE, "a signed statement", "none")
+        return
+    except VerificationError as error:
+        yield Difference(attestation.FILE, "a statement signed by a known key", str(error))
+        return
+    if stated.manifest != said:
+        yield Difference(manifest.FILE, "what was signed", "another manifest")
+    files = {entry["path"]: entry["sha256"] for entry in said["outputs"]}
+    files[manifest.FILE] = digest_file(directory / manifest.FILE)
+    for name in sorted(files.keys() | stated.files.keys()):
+        if files.get(name) != stated.files.get(name):
+            signed, found = stated.files.get(name, "no such file"), files.get(name, "no such file")
+            yield Difference(name, f"{signed}, as it was signed", found)
+    seen = max(look["position"] for look in said["looks"])
+    if head.size < seen:
+        yield Difference("checkpoint", f"a ledger of at least {seen} events", f"one of {head.size}")
+
+
 def _files(directory: Path, said: dict[str, Any]) -> Iterator[Difference]:
-    named = {manifest.FILE}
+    named = {manifest.FILE, attestation.FILE}
     for entry in said["outputs"]:
         named.add(entry["path"])
         path = directory / entry["path"]

@@ -58,6 +58,23 @@ def verify(envelope: bytes | str, payload_type: str, known: Collection[VerifierK
     A signature counts for the keys that its `keyid` names, and for all of them if it names none that is known. Raises
     VerificationError for what is no envelope, one of another type, or one that no known key signed.
     """
+    payload, signatures = _read(envelope, payload_type)
+    data = pae(payload_type, payload)
+    named = {key_id(key): key for key in known}
+    for one in signatures:
+        signature = from_base64(one.sig)
+        candidates = [named[one.keyid]] if one.keyid in named else list(known)
+        if signature is not None and any(_signed(key, signature, data) for key in candidates):
+            return payload
+    raise VerificationError("no known key signed the envelope")
+
+
+def unverified(envelope: bytes | str, payload_type: str) -> bytes:
+    """The payload of an envelope, whoever signed it. Raises VerificationError."""
+    return _read(envelope, payload_type)[0]
+
+
+def _read(envelope: bytes | str, payload_type: str) -> tuple[bytes, tuple[_Signature, ...]]:
     try:
         read = _DECODE(envelope)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -67,14 +84,7 @@ def verify(envelope: bytes | str, payload_type: str, known: Collection[VerifierK
         raise VerificationError("expected the payload of an envelope in base64")
     if read.payload_type != payload_type:
         raise VerificationError(f"expected an envelope of type `{payload_type}`, got another type")
-    data = pae(payload_type, payload)
-    named = {key_id(key): key for key in known}
-    for one in read.signatures:
-        signature = from_base64(one.sig)
-        candidates = [named[one.keyid]] if one.keyid in named else list(known)
-        if signature is not None and any(_signed(key, signature, data) for key in candidates):
-            return payload
-    raise VerificationError("no known key signed the envelope")
+    return payload, read.signatures
 
 
 def _signed(key: VerifierKey, signature: bytes, data: bytes) -> bool:

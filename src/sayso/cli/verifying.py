@@ -1,0 +1,100 @@
+"""`sayso verify`: what a platform gave out, checked by whoever was given it, offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cyclopts import App
+from rich.text import Text
+
+from sayso.cli import exits
+from sayso.cli.context import Run
+from sayso.errors import UsageError, VerificationError
+
+verify = App(name="verify", help="Check what a gate wrote, a proof or a receipt, offline.", help_format="markdown")
+
+
+@verify.default
+def output(
+    directory: Path,
+    /,
+    *,
+    inputs: Path | None = None,
+    key: tuple[str, ...] = (),
+    replay: int | None = None,
+    context: Run,
+) -> int:
+    """Check an output: every file, every count, and that a key signed it. Exits with 1 if anything differs.
+
+    Without `--key` nobody vouches for the manifest, only that the files are those of it. For example:
+
+    ```
+    sayso verify release --key log.vkeys
+    sayso verify release --key log.vkeys --inputs corpus/ --ledger members.ledger --replay 1000
+    ```
+
+    Parameters
+    ----------
+    directory
+        What `sayso gate` wrote.
+    inputs
+        The directory of the corpus, to check its files too.
+    key
+        A verifier key, or a file with one a line; may be given again.
+    replay
+        Decide so many records, chosen at random, once more by the ledger that `--ledger` names; needs `--inputs`.
+    """
+    from sayso.api import verify as differences
+
+    if replay is not None and (replay < 1 or inputs is None):
+        raise UsageError("expected a number of records for `--replay`, and `--inputs` beside it")
+    if replay is None:
+        found = differences(directory, inputs, keys=key)
+    else:
+        with context.ledger() as ledger:
+            found = differences(directory, inputs, keys=key, ledger=ledger, sample=replay)
+    document = {
+        "ok": not found,
+        "signed": bool(key) or replay is not None,
+        "differences": [{"where": one.where, "said": one.said, "found": one.found} for one in found],
+    }
+    lines = [Text.assemble(("differs: ", "bold red"), str(one)) for one in found]
+    context.answer(document, *lines, *([] if found else [f"{directory} is what its manifest says"]))
+    if not document["signed"]:
+        context.note("who signed it was not checked: give the log's public key with --key")
+    return exits.NO if found else exits.OK
+
+
+@verify.command
+def proof(file: Path, entry: Path, /, *, key: tuple[str, ...], context: Run) -> int:
+    """Check that an entry is in a log, by a proof and the log's public key. Exits with 1 if it is not proved.
+
+    For example:
+
+    ```
+    sayso verify proof choice.tlog-proof entry.json --key log.vkeys
+    ```
+
+    Parameters
+    ----------
+    file
+        The proof (C2SP tlog-proof), as `sayso ledger prove` writes it.
+    entry
+        The entry, byte by byte; or `-` for standard input.
+    key
+        A verifier key, or a file with one a line; may be given again.
+    """
+    from sayso.api.keeping import parse_keys
+    from sayso.ledger.log import proof as proofs
+
+    known = parse_keys(key)
+    try:
+        read = proofs.parse(context.read(file))
+        head = read.verify(context.read(entry).removesuffix("\n").encode(), known)
+    except VerificationError as error:
+        context.answer({"ok": False, "told": str(error)}, Text.assemble(("not proved: ", "bold red"), str(error)))
+        return exits.NO
+    document: dict[str, Any] = {"ok": True, "origin": head.origin, "position": read.index, "size": head.size}
+    context.answer(document, f"the entry is at position {read.index} of {head.origin}, which held {head.size:,} events")
+    return exits.OK
