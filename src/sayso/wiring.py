@@ -51,6 +51,7 @@ class Parts:
     def close(self) -> None:
         """Closes the ledger."""
         self.store.close()
+        self.keys.close()
 
 
 def key_files(path: Path, environment: Mapping[str, str] = os.environ) -> KeyFiles:

@@ -1,13 +1,15 @@
 """Appends of several threads in one transaction: whoever comes first writes for all who wait.
 
 A durable commit costs the same for one event and for a hundred. While one is under way others gather; the first of
-them leads the next. Nobody is answered before the event is durable.
+them leads the next, and lets those come who were just answered, for an instant. Nobody is answered before the event is
+durable.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import Lock
+from time import sleep
 from typing import Generic, TypeVar
 
 from sayso.errors import StoreError
@@ -17,6 +19,8 @@ T = TypeVar("T")
 
 MOST = 512
 """How many are written at once, at most, so that nobody waits long."""
+PAUSES, PAUSE = 4, 50e-6
+"""How often, and for how many seconds, who leads lets others come, while fewer wait than did before."""
 
 
 class _Waiting(Generic[A, T]):
@@ -44,6 +48,7 @@ class Group(Generic[A, T]):
         self._waiting: list[_Waiting[A, T]] = []
         self._lock = Lock()
         self._busy = False
+        self._before = 0
 
     def ask(self, asked: A) -> T:
         """What `write` answers for this one; raises what it gives instead."""
@@ -63,6 +68,10 @@ class Group(Generic[A, T]):
 
     def _lead(self) -> None:
         """Writes for all who wait, oneself among them, and lets the next one lead."""
+        for _ in range(PAUSES):
+            if len(self._waiting) >= self._before:
+                break
+            sleep(PAUSE)
         with self._lock:
             group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         try:
@@ -72,6 +81,7 @@ class Group(Generic[A, T]):
             answers = [error, *[others] * (len(group) - 1)]
         with self._lock:
             following = self._waiting[0] if self._waiting else None
+            self._before = min(len(group) + len(self._waiting), MOST)
             self._busy = following is not None
         for one, answer in zip(group, answers, strict=True):
             if isinstance(answer, BaseException):

@@ -187,6 +187,9 @@ def _unused(document: written.Document) -> Iterator[Doubt]:
         for name in getattr(document, kind):
             if name not in used:
                 yield Doubt((kind, name), f"no rule asks for the {what} `{name}`", key=True)
+    for name in document.controllers:
+        if name not in {rule.controller for rule in rules}:
+            yield Doubt(("controllers", name), f"no rule names the controller `{name}`", key=True)
 
 
 def _empty(document: written.Document) -> Iterator[Doubt]:

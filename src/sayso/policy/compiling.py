@@ -11,6 +11,7 @@ from sayso.policy import document as written
 from sayso.policy.model import (
     Attribute,
     Band,
+    Controller,
     Covers,
     Holder,
     MinAge,
@@ -30,6 +31,7 @@ from sayso.policy.terms import ALWAYS, Scope, Term, Vocabulary, Window
 from sayso.territory import Region, canonical, groups, is_known, region
 
 ALL = "all"
+JURISDICTIONS = ("EU", "EEA")
 
 
 def compile_policy(document: written.Document, source: Source) -> Policy:
@@ -49,7 +51,7 @@ class _Compiler:
         notices = {
             (notice, version): NoticeVersion(
                 notice, version, self._scope(("notices", notice, "versions", version, "declares"), text.declares),
-                text.digest, text.url,
+                text.digest, text.url, text.language,
             )
             for notice, texts in document.notices.items()
             for version, text in texts.versions.items()
@@ -73,7 +75,7 @@ class _Compiler:
         policy = Policy(
             document.platform, "", self.purposes, self.categories, self.recipients,
             tuple(self._version(index, version) for index, version in enumerate(document.versions)),
-            attributes, notices, signals, named,
+            attributes, notices, signals, named, self._controllers(),
         )  # fmt: skip
         return replace(policy, digest="" if self.source.problems else digest_of(policy))
 
@@ -87,6 +89,24 @@ class _Compiler:
             f"did you mean `{close[0]}`?" if close else f"the document names no such {what}; add it or mend the name"
         )
         self.source.report(path, f"unknown {what} `{name}`", remedy)
+
+    def _controllers(self) -> dict[str, Controller]:
+        """The controllers, by name; jurisdictions are those for which there are terms: territories, `EU` and `EEA`."""
+        for name, one in self.document.controllers.items():
+            for index, place in enumerate(one.jurisdictions):
+                if place not in JURISDICTIONS and not is_known(place):
+                    self.source.report(
+                        ("controllers", name, "jurisdictions", index),
+                        f"expected a territory such as `IE` or `US-CA`, or `EU` or `EEA`, got `{place}`",
+                        "name the territories whose law applies",
+                    )
+        return {
+            name: Controller(
+                name, one.identifier, one.address, one.contact, tuple(sorted(set(one.jurisdictions))), one.rights,
+                one.withdrawal, one.storage, one.url,
+            )
+            for name, one in sorted(self.document.controllers.items())
+        }  # fmt: skip
 
     def _vocabulary(
         self, kind: str, top: Mapping[str, written.Purpose | written.Category | written.Term | None]
@@ -233,6 +253,12 @@ class _Compiler:
     ) -> Rule:
         if rule.notice is not None:
             self._notice(path, rule.notice, rule.accepts, "accepts")
+        if (
+            rule.controller is not None
+            and self.document.controllers
+            and rule.controller not in self.document.controllers
+        ):
+            self._unknown((*path, "controller"), rule.controller, self.document.controllers, "controller")
         age, least = rule.audience.age, rule.min_age
         return Rule(
             id=rule.id,

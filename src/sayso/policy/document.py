@@ -18,6 +18,8 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
 DAYS = r"^[0-9]{1,5}d$"
 
 
+LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
+MAIL, PAGE = re.compile(r"[^@\s:/]+@[^@\s]+"), re.compile(r"https?://[^\s/]+\S*")
 GREATEST = 2**53 - 1
 """The greatest integer that canonical JSON holds (RFC 8785): in microseconds, June 2255."""
 
@@ -41,7 +43,26 @@ def _days(value: object) -> int:
     return int(match[0][:-1]) * instant.DAY
 
 
+def _language(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(LANGUAGE, value, re.ASCII):
+        raise ValueError("expected a language (BCP 47), such as `en` or `pt-BR`")
+    return value
+
+
+def _page(value: object) -> str:
+    if not isinstance(value, str) or not PAGE.fullmatch(value):
+        raise ValueError("expected the address of a page, such as `https://example.org/rights`")
+    return value
+
+
+def _contact(value: object) -> str:
+    if not isinstance(value, str) or not (MAIL.fullmatch(value) or PAGE.fullmatch(value)):
+        raise ValueError("expected an e-mail address, or the address of a page such as `https://example.org/contact`")
+    return value
+
+
 Name = Annotated[str, Field(pattern=NAME)]
+Title = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
 Instant = Annotated[
     int,
@@ -53,6 +74,9 @@ Days = Annotated[
     BeforeValidator(_days, json_schema_input_type=str),
     Field(json_schema_extra={"type": "string", "pattern": DAYS}),
 ]
+Language = Annotated[str, BeforeValidator(_language), Field(max_length=35, json_schema_extra={"pattern": LANGUAGE})]
+Page = Annotated[str, BeforeValidator(_page), Field(max_length=2000, json_schema_extra={"format": "uri"})]
+Contact = Annotated[str, BeforeValidator(_contact), Field(max_length=2000)]
 Names = Annotated[list[Name], Field(min_length=1)]
 Places = Annotated[list[Name], Field(min_length=1)]
 Scoped = Literal["all"] | Names
@@ -122,6 +146,7 @@ class NoticeVersion(Part):
 
     digest: Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")] | None = Field(None, description="SHA-256 of it.")
     url: Text | None = Field(None, description="Where it can be read.")
+    language: Language | None = Field(None, description="What language it is in (BCP 47).")
     declares: Scope = Field(description="What it tells people of.")
 
 
@@ -130,6 +155,19 @@ class Notice(Part):
 
     title: Text | None = Field(None, description="What people call it.")
     versions: Annotated[dict[Name, NoticeVersion], Field(min_length=1)] = Field(description="Its texts.")
+
+
+class Controller(Part):
+    """Who is controller, as people's receipts name it (ISO/IEC TS 27560)."""
+
+    identifier: Text = Field(description="What tells it apart: a company number, or an address of its own.")
+    address: Text = Field(description="Its postal address.")
+    contact: Contact = Field(description="Where to write to: an e-mail address, or a page.")
+    url: Page | None = Field(None, description="Its page.")
+    jurisdictions: Places = Field(description="Territories whose law applies, or `EU` or `EEA`.")
+    rights: Page = Field(description="The page where people exercise their rights.")
+    withdrawal: Text = Field(description="Where, or how, a consent is changed or withdrawn.")
+    storage: Text = Field(description="Where data is stored, and for how long.")
 
 
 class Signal(Scope):
@@ -241,4 +279,5 @@ class Document(Part):
     roles: dict[Name, Role] = Field({}, description="Roles.")
     notices: dict[Name, Notice] = Field({}, description="Notices.")
     signals: dict[Name, Signal] = Field({}, description="Signals.")
+    controllers: dict[Title, Controller] = Field({}, description="Controllers, by the names that rules give them.")
     versions: list[Version] = Field(description="The timeline.")

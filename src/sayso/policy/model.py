@@ -71,6 +71,22 @@ class NoticeVersion:
     declares: Scope
     digest: str | None = None
     url: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """Who is controller, as receipts name it. Nothing is decided by it."""
+
+    name: str
+    identifier: str
+    address: str
+    contact: str
+    jurisdictions: tuple[str, ...]
+    rights: str
+    withdrawal: str
+    storage: str
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +192,7 @@ class Policy:
     notices: Mapping[tuple[str, str], NoticeVersion] = field(default_factory=dict)
     signals: Mapping[str, SignalMap] = field(default_factory=dict)
     groups: Mapping[str, Region] = field(default_factory=dict)
+    controllers: Mapping[str, Controller] = field(default_factory=dict)
 
     def in_force(self, at: int, withdrawn: Collection[str] = ()) -> Version | None:
         """The version, not withdrawn, with the greatest effective instant by `at` (semantics, section 2)."""

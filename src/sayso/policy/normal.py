@@ -14,6 +14,7 @@ from sayso.canonical import digest
 from sayso.policy.model import (
     Attribute,
     Band,
+    Controller,
     Covers,
     Holder,
     MinAge,
@@ -35,6 +36,10 @@ FORM = "sayso/policy/1"
 
 def normal(policy: Policy) -> dict[str, Any]:
     """The normalised document: JSON of objects, lists, strings, integers and booleans."""
+    # What came later is left out where it is not said, so that no digest of an earlier policy changes.
+    controllers = {
+        name: {**asdict(one), "jurisdictions": sorted(one.jurisdictions)} for name, one in policy.controllers.items()
+    }
     return {
         "form": FORM,
         "platform": policy.platform,
@@ -47,6 +52,7 @@ def normal(policy: Policy) -> dict[str, Any]:
         },
         "notices": [
             {"notice": n.notice, "version": n.version, "declares": _scope(n.declares), "digest": n.digest, "url": n.url}
+            | ({} if n.language is None else {"language": n.language})
             for _, n in sorted(policy.notices.items())
         ],
         "signals": {
@@ -55,7 +61,7 @@ def normal(policy: Policy) -> dict[str, Any]:
         },
         "groups": {name: to_json(group) for name, group in policy.groups.items()},
         "versions": [_version(version) for version in sorted(policy.versions, key=lambda one: one.effective)],
-    }
+    } | ({"controllers": controllers} if controllers else {})
 
 
 def digest_of(policy: Policy) -> str:
@@ -80,7 +86,7 @@ def from_normal(document: Mapping[str, Any]) -> Policy:
         },
         notices={
             (n["notice"], n["version"]): NoticeVersion(
-                n["notice"], n["version"], _read_scope(n["declares"]), n["digest"], n["url"]
+                n["notice"], n["version"], _read_scope(n["declares"]), n["digest"], n["url"], n.get("language")
             )
             for n in document["notices"]
         },
@@ -90,6 +96,10 @@ def from_normal(document: Mapping[str, Any]) -> Policy:
         },
         groups={
             name: Region(frozenset(g["codes"]), frozenset(g["excepted"])) for name, g in document["groups"].items()
+        },
+        controllers={
+            name: Controller(**{**one, "jurisdictions": tuple(one["jurisdictions"])})
+            for name, one in document.get("controllers", {}).items()
         },
     )
 

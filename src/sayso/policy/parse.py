@@ -21,7 +21,17 @@ from sayso.policy.source import Path, Source, part_of, shown
 ROUNDS = 32
 """How often what has no form is taken out before nothing is read. Two or three rounds are enough for what people write."""
 
-_DEFINED = ("purposes", "categories", "recipients", "groups", "attributes", "roles", "notices", "signals")
+_DEFINED = (
+    "purposes",
+    "categories",
+    "recipients",
+    "groups",
+    "attributes",
+    "roles",
+    "notices",
+    "signals",
+    "controllers",
+)
 
 
 def parse(source: Source) -> Document | None:

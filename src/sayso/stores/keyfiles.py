@@ -29,6 +29,8 @@ SIGNING_VARIABLE, SECRET_VARIABLE = "SAYSO_SIGNING_KEY", "SAYSO_ERASURE_SECRET"
 _HEX = re.compile(rf"[0-9a-f]{{{2 * SECRET_BYTES}}}", re.ASCII)
 _OTHERS = stat.S_IRWXO | stat.S_IWGRP
 _MOST_BYTES = 4096
+SECTOR = 4096
+"""So many bytes a disk writes whole or not at all."""
 
 
 class KeyFiles:
@@ -37,6 +39,7 @@ class KeyFiles:
     def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
         self.directory = directory
         self._environment = environment
+        self._seen: int | None = None
 
     @property
     def from_environment(self) -> bool:
@@ -102,7 +105,7 @@ class KeyFiles:
     def last(self) -> str | None:
         """The newest checkpoint that was signed here; `None` if there is none yet."""
         try:
-            return (self.directory / SEEN).read_text("utf-8") or None
+            return (self.directory / SEEN).read_text("utf-8").rstrip(" ") or None
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
@@ -110,8 +113,13 @@ class KeyFiles:
 
     def remember(self, checkpoint: str) -> None:
         """Remembers a checkpoint. A directory that may not be written, as of keys that are mounted, remembers nothing."""
-        with suppress(KeyFileError):  # what it covers is durable already, and must not be taken for lost
-            self._write(SEEN, checkpoint, durable=False)
+        data = checkpoint.encode().ljust(SECTOR)
+        # In place, and within one sector of the disk: replacing the file takes as long as the commit before it. What the
+        # checkpoint covers is durable already, and is not lost where this cannot be written.
+        with suppress(OSError):
+            if self._seen is None:
+                self._seen = os.open(self.directory / SEEN, os.O_WRONLY | os.O_CREAT, 0o600)
+            os.pwrite(self._seen, data, 0)
 
     def bury(self, tombstones: Sequence[bytes]) -> None:
         """Keeps tombstones, durably. A directory that may not be written, as of keys that are mounted, keeps none."""
@@ -139,6 +147,7 @@ class KeyFiles:
 
     def retire(self) -> None:
         """Puts the signing key and the checkpoint of a log that ended out of the way, under the key's id."""
+        self.close()
         signer = self.load().signer
         if signer is not None:
             name = f"{signer.verifier.key_id:08x}"
@@ -146,6 +155,12 @@ class KeyFiles:
                 with suppress(FileNotFoundError):
                     (self.directory / one).replace(self.directory / f"{one}.{name}")
             _sync(self.directory)
+
+    def close(self) -> None:
+        """Lets go of what is open."""
+        if self._seen is not None:
+            os.close(self._seen)
+            self._seen = None
 
     def _publish(self, key: VerifierKey) -> None:
         known = self.public()
