@@ -55,6 +55,12 @@ ERRORS = {
     "age-in-words": Case("{age: 18}", "{age: adult}", "expected a whole number", "adult"),
     "age-of-trees": Case("{age: 18}", "{age: 1800}", "got `1800`", "1800"),
     "truth-in-words": Case("counts: false", "counts: no", "expected `true` or `false`, got `no`", "no"),
+    "language-in-words": Case("v1: {declares", "v1: {language: in English, declares", "expected a language (BCP 47), such as `en`", "in English"),
+    "contact-by-name": Case("contact: privacy@example.org", "contact: Jo", "expected an e-mail address, or the address of a page", "Jo"),
+    "rights-somewhere": Case("rights: https://example.org/rights", "rights: in the settings", "expected the address of a page", "in the settings"),
+    "controller-without-address": Case("    address: 1 Example Street, London\n", "", "expected a key `address` here, got `identifier`, `contact`", "identifier"),
+    "unknown-controller": Case("controller: Example Ltd", "controller: Exmple Ltd", "unknown controller `Exmple Ltd`; did you mean `Example Ltd`?", "Exmple"),
+    "jurisdiction-of-nowhere": Case("jurisdictions: [GB]", "jurisdictions: [GB, GDPR]", "or `EU` or `EEA`, got `GDPR`", "GDPR"),
     "short-digest": Case("v1: {declares", "v1: {digest: sha256:12, declares", "expected a digest", "sha256:12"),
     "duplicate-key": Case("mode: always", "mode: always\n        mode: never", "expected each key once, got `mode` again (first in line 67)", "mode: never"),
     # ── meaning ──
@@ -128,6 +134,7 @@ WARNINGS = {
     "unused-notice": Case("signals:", "  letter: {versions: {v1: {declares: {purposes: all, categories: all, recipients: all}}}}\nsignals:", "no rule asks for the notice `letter`", "letter"),
     "unused-group": Case("attributes:\n", "  other: {include: [GB]}\nattributes:\n", "no rule asks for the group `other`", "other"),
     "unused-attribute": Case("roles:\n", "  other: {values: [a]}\nroles:\n", "no rule asks for the attribute `other`", "other"),
+    "unused-controller": Case("\n        controller: Example Ltd", "", "no rule names the controller `Example Ltd`", "Example Ltd"),
     "role-said-twice": Case("    sign_up:", "    roles: {author: {counts: true}}\n    sign_up:", "the document says the same of the role `author`", "{counts"),
     "no-rules": Case("versions:\n  - id: first", "versions:\n  - {id: none, announced: 2024-01-01T00:00:00Z, effective: 2024-01-01T00:00:00Z, rules: []}\n  - id: first", "version `none` has no rules", "[]"),
 }  # fmt: skip

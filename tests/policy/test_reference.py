@@ -29,6 +29,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "A role": written.Role,
     "A notice": written.Notice,
     "A text of a notice": written.NoticeVersion,
+    "A controller": written.Controller,
     "A scope": written.Scope,
     "A signal": written.Signal,
     "A version": written.Version,

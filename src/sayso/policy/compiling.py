@@ -253,12 +253,9 @@ class _Compiler:
     ) -> Rule:
         if rule.notice is not None:
             self._notice(path, rule.notice, rule.accepts, "accepts")
-        if (
-            rule.controller is not None
-            and self.document.controllers
-            and rule.controller not in self.document.controllers
-        ):
-            self._unknown((*path, "controller"), rule.controller, self.document.controllers, "controller")
+        controllers = self.document.controllers
+        if rule.controller is not None and controllers and rule.controller not in controllers:
+            self._unknown((*path, "controller"), rule.controller, controllers, "controller")
         age, least = rule.audience.age, rule.min_age
         return Rule(
             id=rule.id,
