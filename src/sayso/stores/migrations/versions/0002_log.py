@@ -205,6 +205,11 @@ class _Rewriting:
             parts = [place + 1]
         else:
             parts = [1] if named else [0, 1]
+        if 0 in parts:
+            self._run(
+                sa.text("UPDATE events SET recorded_at = recorded_at - recorded_at % :day WHERE position = :p"),
+                {"p": position, "day": instant.DAY},
+            )
         for part in parts:
             where = {"position": position, "part": part}
             row = self._run(
