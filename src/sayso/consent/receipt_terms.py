@@ -1,4 +1,4 @@
-"""What a policy's `dpv` may name in a receipt: purposes, personal data and recipients of the Data Privacy Vocabulary 2.3.
+"""What a policy's `dpv` may name in a receipt: terms of the Data Privacy Vocabulary 2.3.
 
 Made by `python -m tests.data.dpv.extract`. This software includes material derived from the Data Privacy Vocabulary,
 https://w3id.org/dpv, copyright 2026 its contributors and World Wide Web Consortium, under the W3C Software and Document
@@ -7,8 +7,7 @@ Licence 2023, https://www.w3.org/copyright/software-license-2023/.
 
 from __future__ import annotations
 
-PURPOSES = frozenset(
-    """
+_PURPOSES = """
 ai:Benchmarking ai:BiasAssessment ai:BiasDetection ai:BiasMitigation ai:BiasPrevention dpv:AcademicResearch
 dpv:AccountManagement dpv:Advertising dpv:AgeVerification dpv:CombatClimateChange dpv:CommercialPurpose
 dpv:CommercialResearch dpv:CommunicationForCustomerCare dpv:CommunicationManagement dpv:CounterMoneyLaundering
@@ -47,12 +46,26 @@ dpv:ServiceOptimisation dpv:ServicePersonalisation dpv:ServiceProvision dpv:Serv
 dpv:ServiceUsageAnalytics dpv:SocialMediaMarketing dpv:TargetedAdvertising dpv:TechnicalServiceProvision
 dpv:UserInterfacePersonalisation dpv:VendorManagement dpv:VendorPayment dpv:VendorRecordsManagement
 dpv:VendorSelectionAssessment dpv:Verification
-""".split()
-)
+"""
+PURPOSES = frozenset(_PURPOSES.split())
 """`dpv:Purpose`, and what is narrower."""
 
-PERSONAL_DATA = frozenset(
-    """
+_PROCESSING = """
+ai:DataAggregation ai:DataAnnotation ai:DataCleaning ai:DataCollection ai:DataEnrichment ai:DataLabelling
+ai:DataOperation ai:DataPreparation ai:DataUpdating ai:ModelFineTuning ai:ModelTraining ai:Profiling
+ai:TrainingTechnique dpv:Access dpv:Acquire dpv:Adapt dpv:Aggregate dpv:Align dpv:Alter dpv:Analyse dpv:Anonymise
+dpv:Assess dpv:Collect dpv:Combine dpv:Consult dpv:Copy dpv:CrossBorderTransfer dpv:Delete dpv:Derive dpv:Destruct
+dpv:Disclose dpv:DiscloseByTransmission dpv:Display dpv:Disseminate dpv:Download dpv:Erase dpv:Export dpv:Filter
+dpv:Format dpv:Generate dpv:Infer dpv:MakeAvailable dpv:Match dpv:Modify dpv:Monitor dpv:Move dpv:Observe
+dpv:Obtain dpv:Organise dpv:Processing dpv:Profiling dpv:Pseudonymise dpv:Query dpv:Record dpv:Reformat dpv:Remove
+dpv:Restrict dpv:Retrieve dpv:Screen dpv:Share dpv:Store dpv:Structure dpv:Tracking dpv:TrackingByFirstParty
+dpv:TrackingByThirdParty dpv:Transfer dpv:Transform dpv:Transmit dpv:Use eu-gdpr:CrossBorderProcessing
+eu-gdpr:Processing eu-gdpr:Profiling
+"""
+PROCESSING = frozenset(_PROCESSING.split())
+"""`dpv:Processing`, and what is narrower."""
+
+_PERSONAL_DATA = """
 dpv:CollectedPersonalData dpv:ContextuallyAnonymisedData dpv:DerivedPersonalData dpv:GeneratedPersonalData
 dpv:IdentifyingPersonalData dpv:InferredPersonalData dpv:ObservedPersonalData dpv:PersonalData
 dpv:ProvidedPersonalData dpv:PseudonymisedData dpv:SensitivePersonalData dpv:SpecialCategoryPersonalData
@@ -91,13 +104,13 @@ pd:TelephoneNumber pd:Thought pd:Tracking pd:TradeUnionMembership pd:Transaction
 pd:UID pd:UserAgent pd:Username pd:VehicalLicenseNumber pd:VehicalLicenseRegistration pd:Vehicle pd:VehicleLicense
 pd:VehicleUsage pd:VoiceCommunicationRecording pd:VoiceMail pd:Vulnerability pd:Weight pd:WorkEnvironment
 pd:WorkExperience pd:WorkHistory pd:WorkLocation
-""".split()
-)
+"""
+PERSONAL_DATA = frozenset(_PERSONAL_DATA.split())
 """`dpv:PersonalData`, and what is narrower."""
 
-RECIPIENTS = frozenset(
-    """
-dpv:DataImporter dpv:DataProcessor dpv:DataSubProcessor dpv:Recipient eu-gdpr:Processor eu-gdpr:Recipient
-""".split()
-)
-"""`dpv:Recipient`, and what is narrower."""
+_RECIPIENTS = """
+dpv:DataController dpv:DataImporter dpv:DataProcessor dpv:DataSubProcessor dpv:JointDataControllers dpv:Recipient
+dpv:ThirdParty eu-gdpr:Controller eu-gdpr:Processor eu-gdpr:Recipient eu-gdpr:ThirdParty
+"""
+RECIPIENTS = frozenset(_RECIPIENTS.split())
+"""`dpv:Recipient`, `dpv:DataController`, `dpv:ThirdParty`, and what is narrower."""

@@ -26,7 +26,12 @@ LISTS = {
 GUIDE, PROFILES = "guides/consent-27560.html", "schema/dpv-27560.ttl"
 BORROWED = ("dct", "skos", "schema", "rdf", "xsd")
 """Prefixes of vocabularies that are not DPV's own: of these, the terms that the guide uses."""
-ROOTS = {"PURPOSES": "Purpose", "PERSONAL_DATA": "PersonalData", "RECIPIENTS": "Recipient"}
+ROOTS = {
+    "PURPOSES": ("Purpose",),
+    "PROCESSING": ("Processing",),
+    "PERSONAL_DATA": ("PersonalData",),
+    "RECIPIENTS": ("Recipient", "DataController", "ThirdParty"),
+}
 
 HEADER = """\
 # Terms of the Data Privacy Vocabulary (DPV) 2.3, https://w3id.org/dpv, and those of other vocabularies that its guide to
@@ -36,7 +41,7 @@ HEADER = """\
 # https://www.w3.org/copyright/software-license-2023/
 """
 BEGINNING = '''\
-"""What a policy's `dpv` may name in a receipt: purposes, personal data and recipients of the Data Privacy Vocabulary 2.3.
+"""What a policy's `dpv` may name in a receipt: terms of the Data Privacy Vocabulary 2.3.
 
 Made by `python -m tests.data.dpv.extract`. This software includes material derived from the Data Privacy Vocabulary,
 https://w3id.org/dpv, copyright 2026 its contributors and World Wide Web Consortium, under the W3C Software and Document
@@ -64,9 +69,9 @@ def borrowed(checkout: Path) -> set[str]:
     return names | profiles
 
 
-def below(root: str, listed: list[tuple[str, dict[str, str]]]) -> set[str]:
+def below(roots: tuple[str, ...], listed: list[tuple[str, dict[str, str]]]) -> set[str]:
     """The terms that are a root, or narrower than one that is."""
-    found, iris = {f"dpv:{root}"}, {f"https://w3id.org/dpv#{root}"}
+    found, iris = {f"dpv:{root}" for root in roots}, {f"https://w3id.org/dpv#{root}" for root in roots}
     while True:
         more = {
             (name, row["iri"])
@@ -85,10 +90,10 @@ def main(checkout: Path) -> None:
     terms = {name for name, _ in listed} | borrowed(checkout)
     (HERE / "terms.txt").write_text(HEADER + "".join(f"{name}\n" for name in sorted(terms)), "utf-8")
     text = BEGINNING
-    for constant, root in ROOTS.items():
-        words = fill(" ".join(sorted(below(root, listed))), 115, break_on_hyphens=False)
-        text += f'\n{constant} = frozenset(\n    """\n{words}\n""".split()\n)\n'
-        text += f'"""`dpv:{root}`, and what is narrower."""\n'
+    for constant, roots in ROOTS.items():
+        words = fill(" ".join(sorted(below(roots, listed))), 115, break_on_hyphens=False)
+        text += f'\n_{constant} = """\n{words}\n"""\n{constant} = frozenset(_{constant}.split())\n'
+        text += f'"""{", ".join(f"`dpv:{root}`" for root in roots)}, and what is narrower."""\n'
     MODULE.write_text(text, "utf-8")
 
 
