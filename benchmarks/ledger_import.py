@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from sayso import wiring
 from sayso.ledger.identity import IdType
 from sayso.ledger.importing import import_events
-from sayso.ledger.journal import Journal
-from sayso.stores.sqlite import create
 
 CHOICE = (
     '{"kind":"choice.recorded","subject":%d,"decision":"%s","source":"settings page","scope":{"purposes":["generative-ai"],'
@@ -43,8 +41,8 @@ def main(count: int = 1_000_000) -> None:
     with tempfile.TemporaryDirectory() as directory:
         source, file = Path(directory, "events.ndjson"), Path(directory, "ledger.db")
         write(source, count)
-        store = create(file, IdType.INT64)
-        journal = Journal(store, now=lambda: time.time_ns() // 1000, random_bytes=os.urandom)
+        parts = wiring.create(file, IdType.INT64)
+        store, journal = parts.store, parts.journal
         before, cpu = time.perf_counter(), time.process_time()
         import_events(journal, source)
         took, busy = time.perf_counter() - before, time.process_time() - cpu
@@ -54,7 +52,7 @@ def main(count: int = 1_000_000) -> None:
             before = time.perf_counter()
             rows = sum(b.num_rows for b in (store.facts(columns=columns) if columns else store.facts()))
             print(f"facts: {rows / (time.perf_counter() - before):,.0f} a second, columns {columns or 'all'}")
-        store.close()
+        parts.close()
 
 
 if __name__ == "__main__":

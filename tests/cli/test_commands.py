@@ -32,7 +32,8 @@ RECORD = ("--category", "posts", "--collected-at", "2025-03-01T12:00:00Z")
 
 def test_init_makes_a_ledger_once(sayso: Sayso, tour: Path) -> None:
     made = sayso("init", "--id-type", "uuid", "--ledger", "people.ledger", "--json")
-    assert made.json == {"ledger": "people.ledger", "id_type": "uuid"}
+    assert made.json["origin"].startswith("sayso.invalid/people-")
+    assert made.json == {"ledger": "people.ledger", "id_type": "uuid", "origin": made.json["origin"]}
     assert made.err == ""
     again = sayso("init", "--ledger", "people.ledger")
     assert (again.code, again.out) == (exits.STORE, "")

@@ -52,7 +52,7 @@ def test_every_command_of_the_page_runs(filled: Sayso, corpus: Path) -> None:
         ran = filled(*shlex.split(command)[1:])
         assert ran.code == exits.OK, (command, ran.err)
     out = corpus.parent / "out"
-    assert sorted(one.name for one in out.iterdir()) == ["denied", "manifest.json", "permitted"]
+    assert sorted(one.name for one in out.iterdir()) == ["denied", "manifest.dsse.json", "manifest.json", "permitted"]
 
 
 def test_the_mapping_of_the_page_is_one(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_answers_in_json(filled: Sayso, corpus: Path) -> None:
     assert {name: ran.json[name] for name in manifest} == manifest
     assert manifest["counts"]["records"] == 11
     verified = filled("verify", "out", "--inputs", "corpus", "--json")
-    assert (verified.code, verified.json) == (exits.OK, {"ok": True, "differences": []})
+    assert (verified.code, verified.json) == (exits.OK, {"ok": True, "signed": False, "differences": []})
     dry = filled("gate", "corpus/*.parquet", *USE, *FLAGS, "--dry-run", "--json")
     assert dry.json["counts"] == manifest["counts"]
     assert (dry.json["output"], dry.json["outputs"]) == (None, [])

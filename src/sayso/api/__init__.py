@@ -1,7 +1,8 @@
 """The Python API: a ledger to open, policies to load, records to decide and corpora to gate (`docs/api.md`)."""
 
-from sayso.api.ledger import Ledger, Published, init_ledger, open_ledger
+from sayso.api.ledger import Ledger, init_ledger, open_ledger
 from sayso.api.policies import check_policy, load_policy
+from sayso.api.recording import Published
 from sayso.api.releases import open_release, verify
 from sayso.api.sources import Gated
 

@@ -51,8 +51,12 @@ def verify(
     if ledger is not None and corpus is not None and not found:
         with tempfile.TemporaryDirectory(prefix="sayso-") as scratch:
             engine = wiring.engine(spill=Path(scratch))
-            found = replay(root, corpus, ledger.parts.reader, engine, SystemRandom(), sample, Path(scratch))
+            found = replay(root, corpus, ledger.parts.reader, engine, _chosen, sample, Path(scratch))
     return found
+
+
+def _chosen(total: int, count: int) -> list[int]:
+    return SystemRandom().sample(range(total), count)
 
 
 def open_release(directory: str | Path, *, at: Instant | None = None) -> ds.Dataset:

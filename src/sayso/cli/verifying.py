@@ -12,7 +12,7 @@ from sayso.cli import exits
 from sayso.cli.context import Run
 from sayso.errors import UsageError, VerificationError
 
-verify = App(name="verify", help="Check what a gate wrote, a proof or a receipt, offline.", help_format="markdown")
+verify = App(name="verify", help_format="markdown")
 
 
 @verify.default
@@ -25,7 +25,7 @@ def output(
     replay: int | None = None,
     context: Run,
 ) -> int:
-    """Check an output: every file, every count, and that a key signed it. Exits with 1 if anything differs.
+    """Check what a gate wrote: every file, every count, and that a key signed it. Exits with 1 if anything differs.
 
     Without `--key` nobody vouches for the manifest, only that the files are those of it. For example:
 

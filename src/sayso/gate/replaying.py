@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -28,10 +27,12 @@ from sayso.policy.decide import decide
 from sayso.policy.facts import Record, Subject, Use
 
 PERMITTED = "permitted"
+Choose = Callable[[int, int], Sequence[int]]
+"""Chooses so many numbers below another, each once, as nobody could have foreseen."""
 
 
 def replay(
-    directory: Path, corpus: Path, reader: Reader, engine: Engine, random: Random, sample: int, scratch: Path
+    directory: Path, corpus: Path, reader: Reader, engine: Engine, choose: Choose, sample: int, scratch: Path
 ) -> list[Difference]:
     """What differs between a ledger and an output that was gated by it: its checkpoint, and a sample of its verdicts.
 
@@ -40,13 +41,13 @@ def replay(
     """
     said = manifest.read(directory)
     try:
-        return list(_differences(directory, corpus, said, reader, engine, random, sample, scratch))
+        return list(_differences(directory, corpus, said, reader, engine, choose, sample, scratch))
     except (KeyError, TypeError, AttributeError) as error:
         raise VerificationError(f"the manifest in `{directory.name}` holds something in another form") from error
 
 
 def _differences(
-    directory: Path, corpus: Path, said: dict[str, Any], reader: Reader, engine: Engine, random: Random, sample: int,
+    directory: Path, corpus: Path, said: dict[str, Any], reader: Reader, engine: Engine, choose: Choose, sample: int,
     scratch: Path,
 ) -> Iterator[Difference]:  # fmt: skip
     stated = attestation.read((directory / attestation.FILE).read_bytes(), ())
@@ -69,16 +70,16 @@ def _differences(
             return
         use = Use(said["use"]["purpose"], said["use"]["recipient"], instant.parse(look["at"]))
         looks.append((view, use))
-    yield from _verdicts(directory, corpus, said, looks, engine, reader.journal.id_type, random, sample, scratch)
+    yield from _verdicts(directory, corpus, said, looks, engine, reader.journal.id_type, choose, sample, scratch)
 
 
 def _verdicts(
     directory: Path, corpus: Path, said: dict[str, Any], looks: Sequence[tuple[View, Use]], engine: Engine,
-    id_type: IdType, random: Random, sample: int, scratch: Path,
+    id_type: IdType, choose: Choose, sample: int, scratch: Path,
 ) -> Iterator[Difference]:  # fmt: skip
     columns = _columns(said["columns"])
     total = sum(entry["records"] for entry in said["inputs"])
-    chosen = sorted(random.sample(range(total), min(sample, total)))
+    chosen = sorted(choose(total, min(sample, total)))
     ids = pa.int64() if id_type is IdType.INT64 else pa.string()
     first = 0
     for entry in said["inputs"]:

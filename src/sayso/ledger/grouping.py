@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import Lock
-from time import sleep
 from typing import Generic, TypeVar
 
 from sayso.errors import StoreError
@@ -19,8 +18,8 @@ T = TypeVar("T")
 
 MOST = 512
 """How many are written at once, at most, so that nobody waits long."""
-PAUSES, PAUSE = 4, 50e-6
-"""How often, and for how many seconds, who leads lets others come, while fewer wait than did before."""
+PAUSES = 4
+"""How often who leads lets others come, while fewer wait than did before."""
 
 
 class _Waiting(Generic[A, T]):
@@ -40,11 +39,12 @@ class _Waiting(Generic[A, T]):
 class Group(Generic[A, T]):
     """Hands what several threads ask to `write`, many at a time.
 
-    `write` gives an answer or an exception for each of those asked, in order.
+    `write` gives an answer or an exception for each of those asked, in order; `pause` lets others run for an instant.
     """
 
-    def __init__(self, write: Callable[[Sequence[A]], Sequence[T | BaseException]]) -> None:
+    def __init__(self, write: Callable[[Sequence[A]], Sequence[T | BaseException]], pause: Callable[[], None]) -> None:
         self._write = write
+        self._pause = pause
         self._waiting: list[_Waiting[A, T]] = []
         self._lock = Lock()
         self._busy = False
@@ -71,7 +71,7 @@ class Group(Generic[A, T]):
         for _ in range(PAUSES):
             if len(self._waiting) >= self._before:
                 break
-            sleep(PAUSE)
+            self._pause()
         with self._lock:
             group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         try:
