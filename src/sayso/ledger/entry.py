@@ -196,7 +196,7 @@ def unseal(entry: Entry, id_type: IdType) -> Event | None:
     public: dict[str, Any] = msgspec.json.decode(entry.public)
     whole = {"kind": public["kind"], "v": public["v"]} | bodies[0]
     del whole["recorded_at"]
-    others = [None if body is None else next(iter(body.values())) for body in bodies[1:]]
+    others = [None if body is None else next(iter(body.values()), None) for body in bodies[1:]]
     match entry.kind:
         case "notice.delivered":
             whole["notice"], whole["version"] = public["notice"]["id"], public["notice"]["version"]

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
@@ -29,6 +30,7 @@ APPLICATION_ID = 0x53617953
 
 WAIT_SECONDS = 10.0
 _CACHE_KIB = 64 * 1024
+_TABLES = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
 _MISCOUNTED = (
     "SELECT code FROM payloads LEFT JOIN (SELECT code, count(*) AS used FROM facts GROUP BY code) USING (code)"
     " WHERE uses <> ifnull(used, 0) LIMIT 3"
@@ -211,6 +213,8 @@ class SqliteStore:
             for (told,) in driver.execute("PRAGMA integrity_check").fetchall():
                 if told != "ok":
                     yield f"SQLite says: {told.splitlines()[0]}"
+            if set(driver.execute(_TABLES).fetchall()) != _tables_of_today(self._id_type):
+                yield "the tables are not declared as they should be"
             for table, *_ in driver.execute("PRAGMA foreign_key_check").fetchall():
                 yield f"a row of `{table}` refers to none"
             for (code,) in driver.execute(_MISCOUNTED).fetchall():
@@ -300,6 +304,18 @@ def _recognised(path: Path) -> None:
         (found,) = driver.execute("PRAGMA application_id").fetchone()
     if found != APPLICATION_ID:
         raise StoreError(f"`{path}` is an SQLite file, but no ledger; make one with `sayso init`")
+
+
+@cache
+def _tables_of_today(id_type: IdType) -> set[tuple[str, str]]:
+    """How every table and index of a ledger is declared."""
+    engine = sa.create_engine("sqlite://", connect_args={"isolation_level": None})
+    try:
+        with _exclusive(engine) as connection:
+            schema.upgrade(connection, id_type, Founding("", lambda _: "", lambda _: b"", lambda _: b""))
+            return set(_driver(connection).execute(_TABLES).fetchall())
+    finally:
+        engine.dispose()
 
 
 def _said(connection: sa.Connection) -> dict[str, str]:
