@@ -20,7 +20,10 @@ if TYPE_CHECKING:
         open_ledger,
         open_release,
         verify,
+        verify_receipt,
     )
+    from sayso.api.keeping import restore
+    from sayso.consent.receipt_check import Verified
     from sayso.errors import (
         CanaryError,
         CorpusError,
@@ -29,8 +32,10 @@ if TYPE_CHECKING:
         EventError,
         InputError,
         InstantError,
+        KeyFileError,
         PolicyError,
         Problem,
+        RollbackError,
         SaysoError,
         StaleError,
         StoreBusyError,
@@ -59,6 +64,7 @@ __all__ = [
     "Gated",
     "InputError",
     "InstantError",
+    "KeyFileError",
     "Ledger",
     "Outcome",
     "Policy",
@@ -66,6 +72,7 @@ __all__ = [
     "Problem",
     "Published",
     "Record",
+    "RollbackError",
     "SaysoError",
     "StaleError",
     "StoreBusyError",
@@ -76,12 +83,15 @@ __all__ = [
     "UsageError",
     "Verdict",
     "VerificationError",
+    "Verified",
     "check_policy",
     "init_ledger",
     "load_policy",
     "open_ledger",
     "open_release",
+    "restore",
     "verify",
+    "verify_receipt",
 ]
 
 _ELSEWHERE = {
@@ -98,12 +108,15 @@ _ELSEWHERE = {
     "Subject": "policy.facts",
     "SubjectColumn": "gate.columns",
     "Verdict": "policy.verdict",
+    "Verified": "consent.receipt_check",
     "check_policy": "api",
     "init_ledger": "api",
     "load_policy": "api",
     "open_ledger": "api",
     "open_release": "api",
+    "restore": "api.keeping",
     "verify": "api",
+    "verify_receipt": "api",
 }
 """Where the names are that are not in `sayso.errors`."""
 

@@ -3,7 +3,7 @@
 from sayso.api.ledger import Ledger, init_ledger, open_ledger
 from sayso.api.policies import check_policy, load_policy
 from sayso.api.recording import Published
-from sayso.api.releases import open_release, verify
+from sayso.api.releases import open_release, verify, verify_receipt
 from sayso.api.sources import Gated
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "open_ledger",
     "open_release",
     "verify",
+    "verify_receipt",
 ]

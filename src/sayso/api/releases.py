@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 from sayso import instant, wiring
 from sayso.api.given import Instant, instant_of
 from sayso.api.keeping import parse_keys
+from sayso.api.policies import PolicyLike, policy_of
+from sayso.consent import receipt_check
+from sayso.consent.receipt_check import Verified
 from sayso.errors import StaleError, UsageError, VerificationError
 from sayso.gate import manifest
 from sayso.gate.output import PERMITTED
@@ -41,8 +44,7 @@ def verify(
     VerificationError if there is no manifest to verify by, KeyFileError for what is no key.
     """
     root, corpus = Path(directory), None if inputs is None else Path(inputs)
-    texts = [one for one in keys if isinstance(one, str)]
-    known = [*(one for one in keys if isinstance(one, VerifierKey)), *parse_keys(texts)]
+    known = _known(keys)
     if ledger is not None:
         known = list(ledger.log.trusted(known or ledger.log.keys))
         if corpus is None:
@@ -53,6 +55,22 @@ def verify(
             engine = wiring.engine(spill=Path(scratch))
             found = replay(root, corpus, ledger.parts.reader, engine, _chosen, sample, Path(scratch))
     return found
+
+
+def verify_receipt(
+    receipt: bytes | str, *, keys: Sequence[str | VerifierKey], policy: PolicyLike | None = None
+) -> Verified:
+    """What a receipt proves, by the log's verifier keys (or files of them), offline.
+
+    With the `policy` that it names, also that its record is what that policy makes of the choice. Raises
+    VerificationError where it proves nothing, KeyFileError for what is no key.
+    """
+    return receipt_check.verify(receipt, _known(keys), policy_of(policy))
+
+
+def _known(keys: Sequence[str | VerifierKey]) -> list[VerifierKey]:
+    texts = [one for one in keys if isinstance(one, str)]
+    return [*(one for one in keys if isinstance(one, VerifierKey)), *parse_keys(texts)]
 
 
 def _chosen(total: int, count: int) -> list[int]:

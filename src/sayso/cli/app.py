@@ -19,7 +19,7 @@ from sayso.cli.context import STDIN, Context, told
 from sayso.cli.decisions import decide, explain
 from sayso.cli.episodes import episodes
 from sayso.cli.gate import gate
-from sayso.cli.keeping import erase, fsck, keys
+from sayso.cli.keeping import erase, fsck, keys, receipt
 from sayso.cli.ledger import init
 from sayso.cli.log import ledgers
 from sayso.cli.policy import policies
@@ -55,7 +55,7 @@ _RECORDING = Group("Record", sort_key=1)
 _TRYING = Group("Try", sort_key=3)
 for _command, _group in (
     (init, _RECORDING), (policies, _RECORDING), (ledgers, _RECORDING), (choose, _RECORDING), (suspend, _RECORDING),
-    (lift, _RECORDING), (erase, _RECORDING), (keys, _RECORDING), (fsck, _RECORDING), (decide, _ASKING), (explain, _ASKING), (gate, _ASKING), (verify, _ASKING),
+    (lift, _RECORDING), (erase, _RECORDING), (receipt, _RECORDING), (keys, _RECORDING), (fsck, _RECORDING), (decide, _ASKING), (explain, _ASKING), (gate, _ASKING), (verify, _ASKING),
     (episodes, _TRYING), (demo, _TRYING),
 ):  # fmt: skip
     if isinstance(_command, App):

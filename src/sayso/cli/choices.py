@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -31,6 +32,7 @@ def choose(
     source: str = "command line",
     at: str | None = None,
     attested: str | None = None,
+    receipt: Path | None = None,
     context: Run,
 ) -> None:
     r"""Record a choice of a person or an organisation.
@@ -77,6 +79,8 @@ def choose(
         When it was made, ISO 8601 with a time zone; left out, now.
     attested
         A reference to evidence of that instant; without it a grant counts from when it is recorded.
+    receipt
+        A file to write the receipt to, for the member to keep.
     """
     if (act is None) != (where is None):
         raise UsageError("expected `--act` and `--where` together: what was done, and where")
@@ -98,7 +102,10 @@ def choose(
             effective_at=at,
             attested=attested,
         )
-    context.answer(recorded_json(made), f"recorded the {decision} at position {made.position}")
+        if receipt is not None:
+            context.save(receipt, ledger.receipt(made.position).decode() + "\n")
+    told = {} if receipt is None else {"receipt": str(receipt)}
+    context.answer(recorded_json(made) | told, f"recorded the {decision} at position {made.position}")
 
 
 def suspend(

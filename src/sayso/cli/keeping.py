@@ -76,6 +76,34 @@ def fsck(*, repair: bool = False, against: Path | None = None, context: Run) -> 
     return exits.NO if found else exits.OK
 
 
+def receipt(position: int, /, *, into: Path | None = None, context: Run) -> None:
+    """Make the receipt of a choice, for the member to keep and check offline years later.
+
+    It is a consent record after ISO/IEC TS 27560 in the terms of W3C DPV, with the proof that the choice is in the log.
+    For example:
+
+    ```
+    sayso receipt 10 --into receipt.json
+    ```
+
+    Parameters
+    ----------
+    position
+        The position of the choice.
+    into
+        The file to write, instead of printing.
+    """
+    with context.ledger() as ledger:
+        made = ledger.receipt(position).decode()
+    if into is None:
+        context.write(made + "\n")
+    else:
+        context.save(into, made + "\n")
+        context.answer(
+            {"receipt": str(into)}, f"wrote {into}; check it with: sayso verify receipt {into} --key log.vkeys"
+        )
+
+
 def erase(subject: str, /, *, context: Run) -> None:
     """Destroy what the ledger holds of a person, under every alias, and record that this was done.
 

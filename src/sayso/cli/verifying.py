@@ -8,6 +8,7 @@ from typing import Any
 from cyclopts import App
 from rich.text import Text
 
+from sayso import instant
 from sayso.cli import exits
 from sayso.cli.context import Run
 from sayso.errors import UsageError, VerificationError
@@ -97,4 +98,43 @@ def proof(file: Path, entry: Path, /, *, key: tuple[str, ...], context: Run) -> 
         return exits.NO
     document: dict[str, Any] = {"ok": True, "origin": head.origin, "position": read.index, "size": head.size}
     context.answer(document, f"the entry is at position {read.index} of {head.origin}, which held {head.size:,} events")
+    return exits.OK
+
+
+@verify.command
+def receipt(file: Path, /, *, key: tuple[str, ...], policy: Path | None = None, context: Run) -> int:
+    """Check a receipt by the log's public key: the signature, the proof, and that it says what was chosen.
+
+    Exits with 1 if it proves nothing. For example:
+
+    ```
+    sayso verify receipt receipt.json --key log.vkeys
+    sayso verify receipt receipt.json --key log.vkeys --policy policy.yaml
+    ```
+
+    Parameters
+    ----------
+    file
+        The receipt, as `sayso receipt` writes it; or `-` for standard input.
+    key
+        A verifier key, or a file with one a line; may be given again.
+    policy
+        The policy that it names: then what it adds to the choice is checked too.
+    """
+    from sayso.api import verify_receipt
+
+    try:
+        found = verify_receipt(context.read(file), keys=key, policy=policy)
+    except VerificationError as error:
+        context.answer({"ok": False, "told": str(error)}, Text.assemble(("not proved: ", "bold red"), str(error)))
+        return exits.NO
+    at = instant.format(found.recorded_at)
+    decision = found.choice["decision"]
+    document: dict[str, Any] = {
+        "ok": True, "origin": found.checkpoint.origin, "position": found.position, "recorded_at": at,
+        "decision": decision, "policy": found.policy, "notice": found.notice,
+    }  # fmt: skip
+    context.answer(
+        document, f"a {decision} was recorded at {at}, at position {found.position} of {found.checkpoint.origin}"
+    )
     return exits.OK

@@ -1,7 +1,7 @@
 """The terms that the Data Privacy Vocabulary defines, taken from a checkout of it.
 
-`python -m tests.data.dpv.extract CHECKOUT` writes `terms.txt` beside this file, which the tests hold receipts against, and
-`src/sayso/consent/receipt_terms.py`, the part of it that a policy may name. The checkout is of github.com/w3c/dpv at commit
+`python -m tests.data.dpv.extract CHECKOUT` writes `terms.txt` and `mandatory.txt` beside this file, which the tests hold receipts against,
+and `src/sayso/consent/receipt_terms.py`, the part of it that a policy may name. The checkout is of github.com/w3c/dpv at commit
 f01a55c3c0983e35cdfdf80593ece3353faba7b8 (DPV 2.3, 2026-02-28), under the W3C Software and Document Licence 2023.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import re
 import sys
+from html import unescape
 from pathlib import Path
 from textwrap import fill
 
@@ -34,8 +35,8 @@ ROOTS = {
 }
 
 HEADER = """\
-# Terms of the Data Privacy Vocabulary (DPV) 2.3, https://w3id.org/dpv, and those of other vocabularies that its guide to
-# ISO/IEC TS 27560 uses; by tests/data/dpv/extract.py from github.com/w3c/dpv, f01a55c3c0983e35cdfdf80593ece3353faba7b8.
+# From the Data Privacy Vocabulary (DPV) 2.3, https://w3id.org/dpv, and its guide to ISO/IEC TS 27560;
+# made by tests/data/dpv/extract.py from github.com/w3c/dpv, f01a55c3c0983e35cdfdf80593ece3353faba7b8.
 # This document includes material copied from or derived from the Data Privacy Vocabulary (DPV), https://w3id.org/dpv.
 # Copyright (c) 2026 the contributors to the DPV and World Wide Web Consortium.
 # https://www.w3.org/copyright/software-license-2023/
@@ -69,6 +70,17 @@ def borrowed(checkout: Path) -> set[str]:
     return names | profiles
 
 
+def mandatory(checkout: Path) -> list[str]:
+    """The sections of the guide whose field MUST be present, in order."""
+    guide = (checkout / GUIDE).read_text("utf-8")
+    text = re.sub(r"<[^>]+>", "", re.sub(r"<h[2-6][^>]*>", "\n@@", guide))
+    found, section = [], ""
+    for line in re.split(r"\s*\n\s*", unescape(text)):
+        section = line.removeprefix("@@").strip() if line.startswith("@@") else section
+        found += [section] if "This field MUST be present" in line else []
+    return found
+
+
 def below(roots: tuple[str, ...], listed: list[tuple[str, dict[str, str]]]) -> set[str]:
     """The terms that are a root, or narrower than one that is."""
     found, iris = {f"dpv:{root}" for root in roots}, {f"https://w3id.org/dpv#{root}" for root in roots}
@@ -85,10 +97,11 @@ def below(roots: tuple[str, ...], listed: list[tuple[str, dict[str, str]]]) -> s
 
 
 def main(checkout: Path) -> None:
-    """Writes both files."""
+    """Writes the files."""
     listed = rows(checkout)
     terms = {name for name, _ in listed} | borrowed(checkout)
     (HERE / "terms.txt").write_text(HEADER + "".join(f"{name}\n" for name in sorted(terms)), "utf-8")
+    (HERE / "mandatory.txt").write_text(HEADER + "".join(f"{name}\n" for name in mandatory(checkout)), "utf-8")
     text = BEGINNING
     for constant, roots in ROOTS.items():
         words = fill(" ".join(sorted(below(roots, listed))), 115, break_on_hyphens=False)
