@@ -22,7 +22,7 @@ from sayso.ledger.log.note import VerifierKey
 from sayso.ledger.log.tiles import HEIGHT, WIDTH, Tile, bundle, bundle_path, levels, tiles
 from sayso.ledger.store import Reading
 
-CHECKPOINT, KEYS, DOCUMENTS = "checkpoint", "keys", "document"
+CHECKPOINT, KEYS, DOCUMENTS, TILES = "checkpoint", "keys", "document", "tile"
 
 
 class Published(NamedTuple):
@@ -42,16 +42,20 @@ def publish(reading: Reading, directory: Path, keys: Iterable[VerifierKey]) -> P
     try:
         directory.mkdir(parents=True, exist_ok=True)
         before = _before(reading, directory, head)
+        begun = before is None  # and not finished: what is there may be of anything
+        before = before or 0
         for level in range(levels(head.size)):
             for tile in tiles(head.size, level):
                 if _reaches(tile, before):
-                    _write(directory / tile.path, reading.tile(tile))
+                    _write(directory / tile.path, reading.tile(tile), anew=begun)
                     _drop_partial(directory / Tile(tile.level, tile.index).path, tile.width)
         for tile in tiles(head.size, 0):
             if _reaches(tile, before):
                 start = tile.index * WIDTH
                 entries = list(reading.entries(start, start + tile.width))
-                _write(directory / bundle_path(tile.index, tile.width), bundle(one.public for one in entries))
+                _write(
+                    directory / bundle_path(tile.index, tile.width), bundle(one.public for one in entries), anew=begun
+                )
                 _drop_partial(directory / bundle_path(tile.index), tile.width)
         for entry in reading.globals(head.size):
             if entry.document is not None:
@@ -65,15 +69,15 @@ def publish(reading: Reading, directory: Path, keys: Iterable[VerifierKey]) -> P
     return Published(head.size, head.size - before)
 
 
-def _before(reading: Reading, directory: Path, head: Checkpoint) -> int:
-    """The size of the log that is published there already, of which this one must be the continuation."""
+def _before(reading: Reading, directory: Path, head: Checkpoint) -> int | None:
+    """The size of the log that is published there already, of which this one must be the continuation; `None` for none."""
     path = directory / CHECKPOINT
     if not path.exists():
-        if any(directory.iterdir()):
+        if any(one.name not in (TILES, DOCUMENTS, KEYS) for one in directory.iterdir()):
             raise StoreError(
                 str(Problem("expected an empty directory, or one that holds this log", file=str(directory)))
             )
-        return 0
+        return None
     try:
         seen = checkpoint.unverified(path.read_text("utf-8"))
     except (UnicodeDecodeError, VerificationError) as error:

@@ -19,6 +19,8 @@ from sayso.ledger.log.words import base64, from_base64
 
 ED25519 = 1
 ECDSA = 2
+ASSIGNED = (ED25519, ECDSA, 4, 5, 6)
+"""The types of key that the specification assigns."""
 SEED_BYTES = KEY_BYTES = 32
 MOST_SIGNATURES = 100
 _NAME = re.compile(r"[^\s+]+")
@@ -46,11 +48,13 @@ class VerifierKey:
     name: str
     kind: int
     public: bytes
+    stated_id: int | None = None
+    """The id, of a type whose ids are not computed here."""
 
     @property
     def key_id(self) -> int:
         """The first four bytes of a digest of name, type and key."""
-        return _key_id(self.name, self.kind, self.public)
+        return _key_id(self.name, self.kind, self.public) if self.stated_id is None else self.stated_id
 
     def __str__(self) -> str:
         return f"{self.name}+{self.key_id:08x}+{base64(bytes([self.kind]) + self.public)}"
@@ -62,12 +66,13 @@ class VerifierKey:
         if len(parts) != 3 or not _NAME.fullmatch(parts[0]) or not _KEY_ID.fullmatch(parts[1]):
             raise KeyFileError("expected a verifier key such as `example.com/log+530d903a+AekyeRrm…`")
         material = from_base64(parts[2])
-        if material is None or len(material) < 2:
-            raise KeyFileError("expected the key of a verifier key in base64")
-        key = VerifierKey(parts[0], material[0], material[1:])
+        if material is None or len(material) < 2 or material[0] not in ASSIGNED:
+            raise KeyFileError("expected the key of a verifier key in base64, of a type that is known")
+        kind, stated = material[0], int(parts[1], 16)
+        key = VerifierKey(parts[0], kind, material[1:], None if kind in (ED25519, ECDSA) else stated)
         if key.kind == ED25519 and len(key.public) != KEY_BYTES:
             raise KeyFileError(f"expected an Ed25519 key of {KEY_BYTES} bytes, got {len(key.public)}")
-        if key.key_id != int(parts[1], 16):
+        if key.key_id != stated:
             raise KeyFileError(f"the id of verifier key `{parts[0]}` is not that of its key")
         return key
 
