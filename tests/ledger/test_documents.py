@@ -15,7 +15,7 @@ from sayso.errors import EventError
 from sayso.ledger import events as e
 from sayso.ledger.commitment import opens
 from sayso.ledger.document import document, read
-from sayso.ledger.entry import Entry, PrivatePart, path_of, seal, split, unseal
+from sayso.ledger.entry import Destroyed, Entry, PrivatePart, path_of, seal, split, unseal
 from sayso.ledger.facts import facts
 from sayso.ledger.identity import IdType
 from sayso.ledger.log import merkle
@@ -108,6 +108,15 @@ def test_the_example_of_the_specification() -> None:
         b'"recorded_at":"2026-01-05T10:00:00Z","scope":{"categories":["posts"],"purposes":["generative-ai"],"recipients":["platform"]},'
         b'"source":"settings","subject":"4711"}'
     )
+
+
+def test_a_delivery_of_whom_nobody_is_left_is_no_event_any_more() -> None:
+    audience = e.Audience(subjects=(1,))
+    entry = entry_of(e.NoticeDelivered(notice="n", version="1", audience=audience))
+    first, named = entry.parts
+    assert unseal(entry._replace(parts=(first, Destroyed(named.commitment))), IdType.INT64) is None
+    mixed = (first, named, PrivatePart(bytes(32), b'{"organisation":"1"}'))
+    assert unseal(entry._replace(parts=mixed), IdType.INT64) is None
 
 
 GOOD: dict[str, Any] = {"kind": "subject.registered", "subject": 1}

@@ -74,6 +74,7 @@ TAMPERINGS = [
     ("UPDATE private SET body = CAST(replace(body, 'FR', 'DE') AS BLOB) WHERE position = 7", 7),
     ("UPDATE private SET commitment = zeroblob(32) WHERE position = 3", 3),
     ("INSERT INTO private VALUES (7, 1, zeroblob(32), CAST('{}' AS BLOB), NULL)", 7),
+    ("INSERT INTO private VALUES (0, 0, zeroblob(32), CAST('{}' AS BLOB), NULL)", 0),
     ("UPDATE private SET part = 9 WHERE position = 301 AND part = 3", None),
     ("UPDATE events SET position = 5000 WHERE position = 302", 302),
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from hashlib import sha256
@@ -15,6 +16,7 @@ from tlog_scales.reader import TilesReader
 from tlog_scales.signing import PlainEd25519Signer, Vkey
 from tlog_scales.writer import TilesWriter
 
+from sayso.canonical import digest
 from sayso.errors import RollbackError, StoreError, VerificationError
 from sayso.ledger import events as e
 from sayso.ledger.log import checkpoint, merkle
@@ -180,6 +182,13 @@ def test_any_other_leaf_size_index_or_hash_is_refused() -> None:
         merkle.verify_consistency(3, 23, mth(hashes[:3]), root, [])
 
 
+def test_a_subtree_on_the_right_of_a_tree() -> None:
+    hashes = LEAVES[:8]
+    merkle.verify_subtree(4, 8, 8, mth(hashes[4:]), mth(hashes), [mth(hashes[:4])])
+    with pytest.raises(VerificationError):
+        merkle.verify_subtree(4, 8, 8, mth(hashes[:4]), mth(hashes), [mth(hashes[4:])])
+
+
 def test_bundles_hold_entries() -> None:
     entries = [b"", b"x", b"y" * 65535]
     assert unbundle(bundle(entries)) == entries
@@ -260,6 +269,22 @@ def test_publishing_adds_and_changes_nothing(ledger: Ledger, tmp_path: Path) -> 
     assert not (directory / "tile/0/001.p").exists(), "the whole tile is there"
     assert (directory / "tile/0/002.p/188").is_file()
     assert not [path for path in directory.rglob("*") if path.name.startswith(".")]
+
+
+def test_a_policy_is_published_with_its_document(ledger: Ledger, tmp_path: Path) -> None:
+    document = {"notices": [{"notice": "n", "version": "1", "digest": "sha256:" + "0" * 64}, {"notice": "m"}]}
+    ledger.journal.append(e.PolicyPublished(platform="p", digest=digest(document), document=document))
+    ledger.journal.append(e.SubjectRegistered(subject=1))
+    ledger.journal.append(
+        e.ChoiceRecorded(subject=1, decision="refusal", source="x", notice=e.NoticeRef(id="n", version="1"))
+    )
+    tmp_path = tmp_path / "log"
+    published(ledger, tmp_path)
+    name = digest(document).removeprefix("sha256:")
+    assert json.loads((tmp_path / "document" / name).read_bytes()) == document
+    *_, choice = unbundle((tmp_path / bundle_path(0, 3)).read_bytes())
+    assert json.loads(choice)["policy"] == digest(document)
+    assert json.loads(choice)["notice"] == {"id": "n", "version": "1", "digest": "sha256:" + "0" * 64}
 
 
 def test_publishing_never_goes_back(ledger: Ledger, tmp_path: Path) -> None:

@@ -128,6 +128,7 @@ class Log:
             both = Keys(old, keys.secret, new)
             wiring.parts(self._parts.store, files, both, now=self._parts.now).journal.append(rotation(old, new))
         files.promote(new)
+        self._parts.journal.use(Keys(new, keys.secret))
         return new.verifier
 
     def trusted(self, known: Iterable[VerifierKey]) -> tuple[VerifierKey, ...]:

@@ -14,7 +14,6 @@ import msgspec
 from sayso import instant
 from sayso.canonical import canonical_bytes, digest_bytes
 from sayso.errors import InputError, VerificationError
-from sayso.ledger.commitment import SALT_BYTES
 from sayso.ledger.entry import Entry, PrivatePart, day, root_of, unseal
 from sayso.ledger.events import KINDS
 from sayso.ledger.identity import IdType
@@ -69,7 +68,7 @@ class _Entries:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.edge = Edge(0, _none)
+        self.edge = Edge()
 
     def faults(self) -> Iterator[Fault]:
         """The first event, and the first tile, that is wrong."""
@@ -85,9 +84,6 @@ class _Entries:
             if self.edge.size % WIDTH == 0:
                 tile = tile or self._differing()
         tile = tile or self._differing()
-        size = self._store.head().size
-        if wrong is None and self.edge.size != size:
-            wrong = Fault(EVENT, self.edge.size, "there is none, and there are later ones")
         yield from (one for one in (wrong, tile) if one is not None)
         if tile is None:
             yield from self._beyond()
@@ -165,8 +161,6 @@ def _wrong(entry: Entry, expected: int, last: int, id_type: IdType) -> str | Non
 def _wrong_of_everyone(entry: Entry, said: dict[str, Any], last: int) -> str | None:
     if said.get("recorded_at") != instant.format(entry.recorded_at) or entry.recorded_at < last:
         return "its instant is not that of the entry, or before that of an earlier one"
-    if (entry.document is not None) != (entry.kind == "policy.published"):
-        return "it has a document and publishes no policy, or the other way round"
     if entry.document is not None and digest_bytes(entry.document) != said.get("digest"):
         return "its document is not that of the digest in the entry"
     return None
@@ -184,13 +178,7 @@ def _wrong_of_somebody(entry: Entry, said: dict[str, Any], last: int) -> str | N
             return "its instant is not the one committed to, or before that of an earlier one"
     elif entry.recorded_at % instant.DAY:
         return "of its instant there is more left than the day"
-    if any(len(part.salt) != SALT_BYTES for part in entry.parts if isinstance(part, PrivatePart)):
-        return f"a salt has not {SALT_BYTES} bytes"
     return None
-
-
-def _none(_: Tile) -> bytes:
-    return b""
 
 
 def repair(store: Store) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from sayso.canonical import canonical_bytes
-from sayso.errors import EventError, Problem, SaysoError
+from sayso.errors import EventError, KeyFileError, Problem, SaysoError
 from sayso.ledger import events as e
 from sayso.ledger.admission import people, refusals
 from sayso.ledger.commitment import SALT_BYTES
@@ -104,6 +104,10 @@ class Journal:
         """The type of every id in the ledger."""
         return self.store.id_type
 
+    def use(self, keys: Keys) -> None:
+        """Goes on with other keys of the same log."""
+        self.keys = self.log.keys = keys
+
     def head(self) -> Head:
         """The size of the ledger, and when its last event was recorded."""
         return self.store.head()
@@ -154,6 +158,8 @@ class Journal:
             head = transaction.head()
             edge = self.log.take(transaction)
             world = self._caught_up(transaction, head.size)
+            if world.key is not None and world.key not in map(str, self.keys.verifiers):
+                raise KeyFileError("the log's key was changed; open the ledger again, with the new one")
             # A clock that runs backwards must not order events otherwise than the log does.
             recorded_at = max(self._now(), head.recorded_at)
             writer = Writer(

@@ -12,7 +12,7 @@ from sayso.ledger.entry import PrivatePart, unseal
 from sayso.ledger.facts import Fact, facts, first_row
 from sayso.ledger.identity import IdType
 from sayso.ledger.log.merkle import HASH_BYTES
-from sayso.ledger.log.tiles import WIDTH, Edge, Tile
+from sayso.ledger.log.tiles import WIDTH, Edge
 from sayso.ledger.log.words import from_base64
 from sayso.ledger.store import Reading, Store, Tombstone
 
@@ -29,7 +29,7 @@ def derived(reading: Reading, id_type: IdType) -> Iterator[Fact]:
 
 def derived_tiles(reading: Reading) -> Iterator[tuple[int, int, bytes]]:
     """The level, index and hashes of each tile that the entries make, a level's in order."""
-    edge = Edge(0, _none)
+    edge = Edge()
     for entry in reading.entries():
         edge.extend([entry.leaf])
         if edge.size % WIDTH == 0:
@@ -44,15 +44,11 @@ def derived_tombstones(reading: Reading) -> Iterator[Tombstone]:
     for entry in reading.entries():
         if entry.kind == "subject.erased":
             for part in entry.parts:
-                if isinstance(part, PrivatePart):
-                    key = from_base64(msgspec.json.decode(part.body)["tombstone"])
-                    if key is None:
-                        raise VerificationError("a tombstone is not in base64")
-                    yield Tombstone(key, entry.position)
-
-
-def _none(_: Tile) -> bytes:
-    return b""
+                said = msgspec.json.decode(part.body) if isinstance(part, PrivatePart) else {}
+                key = from_base64(said.get("tombstone", "?"))
+                if key is None:
+                    raise VerificationError("an erasure lacks a tombstone, or holds one that is not in base64")
+                yield Tombstone(key, entry.position)
 
 
 def held(store: Store) -> Iterator[Fact]:

@@ -14,6 +14,7 @@ from sayso.errors import InstantError
 from sayso.ledger.events import (
     DatasetBuilt,
     Event,
+    KeyRotated,
     NoticePublished,
     PolicyPublished,
     SuspensionLifted,
@@ -121,6 +122,8 @@ class World:
     datasets: set[str] = field(default_factory=set)
     declared: dict[tuple[str, str], str] = field(default_factory=dict)
     """The digests of notices in the policy last published."""
+    key: str | None = None
+    """The key that signs since the last change of keys."""
 
     def copy(self) -> World:
         """One that can go ahead by itself."""
@@ -133,6 +136,7 @@ class World:
             dict(self.notices),
             set(self.datasets),
             self.declared,
+            self.key,
         )
 
     def apply(self, event: Event, effective_at: int) -> None:
@@ -145,6 +149,8 @@ class World:
             case PolicyPublished():
                 self.policy = event
                 self.declared = dict(_digests(event.document))
+            case KeyRotated():
+                self.key = event.new
             case VersionWithdrawn():
                 self.withdrawn.add(event.version)
             case NoticePublished():

@@ -6,7 +6,7 @@ on. One of fewer than 256 is partial.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -148,9 +148,9 @@ def hashes_of(data: bytes) -> list[bytes]:
 class Edge:
     """The right edge of a tree: its partial tiles and its peaks, which are all that must be known to let it grow."""
 
-    def __init__(self, size: int, read: Callable[[Tile], bytes]) -> None:
+    def __init__(self, size: int = 0, read: Read | None = None) -> None:
         self._partial = [
-            hashes_of(read(Tile(level, full, rest))) if rest else []
+            hashes_of(read(Tile(level, full, rest))) if rest and read is not None else []
             for level in range(levels(size))
             for full, rest in [divmod(size >> (HEIGHT * level), WIDTH)]
         ]

@@ -59,7 +59,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     founding = context.config.attributes["founding"]
-    edge = Edge(0, _no_tiles)
+    edge = Edge()
     connection = op.get_bind()
     for rewritten in _Rewriting(connection, founding).all():
         edge.extend(rewritten)
@@ -69,10 +69,6 @@ def upgrade() -> None:
     for name, value in (("origin", founding.origin), ("checkpoint", founding.sign(edge))):
         connection.execute(_insert("ledger", "name", "value"), {"name": name, "value": value})
     op.drop_table("private_before")
-
-
-def _no_tiles(_: object) -> bytes:
-    return b""
 
 
 def _insert(table: str, *columns: str) -> sa.TextClause:
