@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import resource
 import signal
 import sys
@@ -12,8 +13,9 @@ from sayso.errors import StoreError
 from sayso.ledger import events as e
 from sayso.ledger.importing import import_events
 from sayso.ledger.journal import Journal
+from sayso.ledger.publishing import publish
 from sayso.stores.sqlite import open_ledger
-from tests.ledgers import founding, journal_on
+from tests.ledgers import KEYS, founding, journal_on
 
 
 def journal_at(path: str) -> Journal:
@@ -56,8 +58,36 @@ def fill(path: str, most: str) -> None:
     say(journal.append(e.SubjectRegistered(subject=-1)).position)
 
 
+def work(path: str, seed: str, first: str) -> None:
+    """Appends, imports, erases and publishes, in random order, and prints the size of the ledger after each."""
+    journal, chance, subject = journal_at(path), random.Random(int(seed)), int(first)
+    source, public = Path(path + ".ndjson"), Path(path + ".public")
+    say("ready")
+    while True:
+        match chance.choice(["append", "append", "append", "import", "erase", "publish"]):
+            case "append":
+                journal.append(e.SubjectRegistered(subject=subject, territory="FR", attributes={"mark": f"m{subject}"}))
+                subject += 1
+            case "import":
+                some = range(subject, subject + 400)
+                source.write_text("".join(f'{{"kind":"subject.registered","subject":{n}}}\n' for n in some))
+                import_events(journal, source)
+                subject += 400
+            case "erase" if subject > int(first):
+                journal.append(e.SubjectRegistered(subject=subject))
+                journal.append(e.ChoiceRecorded(subject=subject, decision="refusal", source="erase me"))
+                journal.append(e.SubjectErased(subject=subject))
+                subject += 1
+            case _:
+                with journal.store.reading() as reading:
+                    publish(reading, public, KEYS.verifiers)
+        say(journal.head().size)
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
+        case ["work", ledger, seed, first]:
+            work(ledger, seed, first)
         case ["append", ledger, first, count]:
             append(ledger, first, count)
         case ["import", ledger, source, batch]:
