@@ -60,7 +60,9 @@ def expected(line: str) -> re.Pattern[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/cli.md", "docs/episodes.md", "docs/ledger.md", "docs/policy.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/cli.md", "docs/episodes.md", "docs/ledger.md", "docs/policy.md", "docs/proofs.md"]
+)
 def test_every_command_does_what_the_page_shows(name: str, sayso: Sayso, tour: Path) -> None:
     shown = commands(page(name))
     assert len(shown) > 1

@@ -135,6 +135,6 @@ def receipt(file: Path, /, *, key: tuple[str, ...], policy: Path | None = None, 
         "decision": decision, "policy": found.policy, "notice": found.notice,
     }  # fmt: skip
     context.answer(
-        document, f"a {decision} was recorded at {at}, at position {found.position} of {found.checkpoint.origin}"
+        document, f"the {decision} was recorded at {at}, at position {found.position} of {found.checkpoint.origin}"
     )
     return exits.OK

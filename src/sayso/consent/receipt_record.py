@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from sayso import instant
-from sayso.canonical import canonical_bytes
 from sayso.consent.receipt_standing import Standings, reach
 from sayso.consent.receipt_terms import PERSONAL_DATA, PROCESSING, PURPOSES, RECIPIENTS
 from sayso.errors import InputError, Problem
@@ -59,6 +58,8 @@ LATER = "a later choice about the same"
 """The event that a choice stands until, where the policy lets it not expire."""
 
 Node = dict[str, Any]
+# Its bytes are those of RFC 8785 where every key is ASCII and there is no number, as in a scope.
+_FAST = msgspec.json.Encoder(order="sorted")
 
 
 def record(
@@ -116,7 +117,7 @@ def said(body: Mapping[str, Any], origin: str, position: int) -> Node:
         "dct:identifier": identifier(origin, position),
         "dct:created": body["recorded_at"],
         "dpv:hasDataSubject": {"@id": "_:subject", "@type": "dpv:DataSubject", "dct:identifier": body["subject"]},
-        "dpv:hasScope": {"@type": "dpv:Scope", "rdf:value": canonical_bytes(body.get("scope", {})).decode()},
+        "dpv:hasScope": {"@type": "dpv:Scope", "rdf:value": _FAST.encode(body.get("scope", {})).decode()},
     }
 
 
@@ -247,7 +248,7 @@ class _Receipt:
         """What is done with the data (8.3): one process for each way in which a rule lets it be used."""
         ways: dict[tuple[str | None, str | None, Scope], Scope] = {}
         for rule in self.rules:
-            common = _common(rule.scope, self.scope)
+            common = _shared(rule.scope, self.scope)
             ways.setdefault((rule.controller, _basis(rule), common), common)
         if not ways:
             return [self._process(self.scope, self.controllers, None)]
@@ -301,12 +302,12 @@ def _basis(rule: Rule) -> str | None:
     return "consent" if rule.basis is None and rule.mode is Mode.OPT_IN else rule.basis
 
 
-def _common(one: Scope, other: Scope) -> Scope:
+def _shared(one: Scope, other: Scope) -> Scope:
     return Scope(one.purposes & other.purposes, one.categories & other.categories, one.recipients & other.recipients)
 
 
 def _meets(one: Scope, other: Scope) -> bool:
-    common = _common(one, other)
+    common = _shared(one, other)
     return bool(common.purposes and common.categories and common.recipients)
 
 

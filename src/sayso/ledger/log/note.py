@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -51,10 +52,14 @@ class VerifierKey:
     stated_id: int | None = None
     """The id, of a type whose ids are not computed here."""
 
-    @property
+    @cached_property
     def key_id(self) -> int:
         """The first four bytes of a digest of name, type and key."""
         return _key_id(self.name, self.kind, self.public) if self.stated_id is None else self.stated_id
+
+    @cached_property
+    def _key(self) -> Ed25519PublicKey:
+        return Ed25519PublicKey.from_public_bytes(self.public)
 
     def __str__(self) -> str:
         return f"{self.name}+{self.key_id:08x}+{base64(bytes([self.kind]) + self.public)}"
@@ -81,7 +86,7 @@ class VerifierKey:
         if self.kind != ED25519:
             raise VerificationError(f"key `{self.name}` is no Ed25519 key")
         try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, data)
+            self._key.verify(signature, data)
         except InvalidSignature as error:
             raise VerificationError(f"the signature by `{self.name}` is not that of this text") from error
 

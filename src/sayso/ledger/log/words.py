@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import binascii
-from base64 import b64decode, b64encode
 
 
 def base64(data: bytes) -> str:
     """Bytes in base64 (RFC 4648, section 4)."""
-    return b64encode(data).decode("ascii")
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
 
 
 def from_base64(text: str) -> bytes | None:
     """What a text in base64 holds; `None` for another text, or another spelling of the same value."""
     try:
-        data = b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        data = binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:  # and binascii.Error, which is one
         return None
     return data if base64(data) == text else None
