@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sayso.consent.judging import Judge
 from sayso.consent.reader import Reader
-from sayso.errors import StoreError, UsageError
+from sayso.errors import KeyFileError, Problem, StoreError, UsageError
 from sayso.ledger.identity import IdType
 from sayso.ledger.journal import Journal
 from sayso.ledger.keys import Keys
@@ -76,6 +76,9 @@ def create(
     name = origin or _origin(path, files)
     if path.exists() and path.stat().st_size:
         raise StoreError(f"`{path}` holds a ledger or other data already; give another path, or open it")
+    if files.last() is not None:
+        problem = "these are the keys of a ledger that was here; a new log needs keys of its own"
+        raise KeyFileError(Problem(problem, str(files.directory), remedy="restore that ledger, or move the keys away"))
     made = files.make(name, os.urandom)
     return parts(sqlite.create(path, id_type, _founding(name, made)), files, made, now=now)
 

@@ -37,6 +37,13 @@ def lose(ledger: Ledger, path: Path) -> None:
             file.unlink()
 
 
+def test_a_new_log_does_not_begin_with_the_keys_of_one_that_is_lost(ledger: Ledger, path: Path) -> None:
+    lose(ledger, path)
+    with pytest.raises(KeyFileError, match="a new log needs keys of its own"):
+        sayso.init_ledger(path, "string")
+    assert not path.exists()
+
+
 def test_a_backup_is_the_ledger_as_of_one_moment(ledger: Ledger, path: Path, tmp_path: Path) -> None:
     ledger.log.backup(tmp_path / "copy")
     ledger.append({"kind": "subject.registered", "subject": "later"})

@@ -126,7 +126,7 @@ class Ledger(Recording):
         choice, it was erased, or the policy says too little for a receipt; KeyFileError without a key.
         """
         if not 0 <= position < self.head.size:
-            raise UsageError(f"expected a position from 0 to `{self.head.size - 1}`, got `{position}`")
+            raise UsageError(f"expected the position of one of `{self.head.size}` events, got `{position}`")
         (entry,) = self.parts.store.entries(position, position + 1)
         return receipts.issue(
             entry, self.log.prove(position), view=self.parts.reader.view(position=position + 1), id_type=self.id_type,

@@ -90,7 +90,7 @@ def prove(position: int, /, *, into: Path | None = None, context: Run) -> None:
     """
     with context.ledger() as ledger:
         if not 0 <= position < ledger.head.size:
-            raise UsageError(f"expected a position from 0 to `{ledger.head.size - 1}`, got `{position}`")
+            raise UsageError(f"expected the position of one of `{ledger.head.size}` events, got `{position}`")
         proof, entry = str(ledger.log.prove(position)), ledger.log.entry(position).decode()
     if into is not None:
         context.save(into, proof)
