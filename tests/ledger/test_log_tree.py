@@ -279,10 +279,12 @@ def test_a_policy_is_published_with_its_document(ledger: Ledger, tmp_path: Path)
         e.ChoiceRecorded(subject=1, decision="refusal", source="x", notice=e.NoticeRef(id="n", version="1"))
     )
     tmp_path = tmp_path / "log"
+    ledger.journal.append(e.NoticePublished(notice="n", version="1"))
     published(ledger, tmp_path)
+    assert published(ledger, tmp_path) == 0
     name = digest(document).removeprefix("sha256:")
     assert json.loads((tmp_path / "document" / name).read_bytes()) == document
-    *_, choice = unbundle((tmp_path / bundle_path(0, 3)).read_bytes())
+    *_, choice, _ = unbundle((tmp_path / bundle_path(0, 4)).read_bytes())
     assert json.loads(choice)["policy"] == digest(document)
     assert json.loads(choice)["notice"] == {"id": "n", "version": "1", "digest": "sha256:" + "0" * 64}
 

@@ -17,7 +17,7 @@ from sayso.errors import EngineError
 from sayso.plan import accounts
 from sayso.plan.classes import OnePerson
 from sayso.plan.decider import Decider
-from sayso.plan.gate import Shape, verdicts
+from sayso.plan.gate import Shape, strangers, verdicts
 from sayso.plan.lookup import Lookup
 from sayso.plan.people import MEMBER_BITS, first_rows_alike, people
 from sayso.plan.relevance import NO_VERSION, Relevance
@@ -199,6 +199,23 @@ def test_people_of_the_same_words_are_alike_and_those_set_apart_are_not() -> Non
     said = [(0, REFUSAL), (1, REFUSAL), (2, SIGNAL), (3, MANY), (4, MANY), (5, REFUSAL)]
     assert keyed(said) == [0, 0, 1, 2, 3, 0]
     assert keyed([(0, BIRTH), (1, BIRTH), (1, BIRTH)]) == [0, 1]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_strangers_are_those_whom_the_snapshot_does_not_know(duckdb: Any, several: bool) -> None:
+    asked = world(ALWAYS)
+    records = [
+        *POSTS,
+        *POSTS,
+        Record((Subject(None),), "posts", START),
+        Record((Subject(9), Subject(1)), "posts", START),
+    ]
+    read = corpus(records if several else records[:-1], asked)
+    if not several:
+        lone = pa.array([one.subjects[0].id if one.subjects else None for one in records[:-1]], pa.int64())
+        read = read.drop_columns(["subjects"]).append_column("subject", lone)
+    found = strangers(ibis.memtable(read), Shape(several=several), tables(snapshot(duckdb, asked)))
+    assert sorted(duckdb.to_pyarrow(found).column("id").to_pylist()) == ([3, 9] if several else [3])
 
 
 def test_a_use_that_asks_for_the_account_has_no_answers_to_look_up(duckdb: Any) -> None:

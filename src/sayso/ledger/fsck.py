@@ -76,11 +76,14 @@ class _Entries:
         tile: Fault | None = None
         last = instant.EARLIEST
         for expected, entry in enumerate(self._store.entries()):
-            if wrong is None:
-                told = _wrong(entry, expected, last, self._store.id_type)
-                wrong = None if told is None else Fault(EVENT, min(entry.position, expected), told)
-            last = max(last, entry.recorded_at)
-            self.edge.extend([entry.leaf])
+            try:
+                told, leaf = _wrong(entry, expected, last, self._store.id_type), entry.leaf
+                last = max(last, entry.recorded_at)
+            except _UNREADABLE:
+                told, leaf = "it cannot be read", bytes(HASH_BYTES)
+            if wrong is None and told is not None:
+                wrong = Fault(EVENT, min(entry.position, expected), told)
+            self.edge.extend([leaf])
             if self.edge.size % WIDTH == 0:
                 tile = tile or self._differing()
         tile = tile or self._differing()
@@ -139,18 +142,16 @@ def _tombstones(store: Store) -> Iterator[Fault]:
 
 
 def _wrong(entry: Entry, expected: int, last: int, id_type: IdType) -> str | None:
+    """What is wrong with an event, if anything. Raises one of `_UNREADABLE` for one that cannot be read."""
     if entry.position != expected:
         return f"expected the next position, got `{entry.position}`"
-    try:
-        said: Any = msgspec.json.decode(entry.public)
-        if not isinstance(said, dict) or canonical_bytes(said) != entry.public or len(entry.public) > LONGEST_ENTRY:
-            return "the entry is no canonical JSON object that a log may hold"
-        kind = KINDS.get(said.get("kind", ""))
-        if kind is None or said["kind"] != entry.kind:
-            return "the entry is of another kind than the store says"
-        event = unseal(entry, id_type)
-    except _UNREADABLE:
-        return "it cannot be read"
+    said: Any = msgspec.json.decode(entry.public)
+    if not isinstance(said, dict) or canonical_bytes(said) != entry.public or len(entry.public) > LONGEST_ENTRY:
+        return "the entry is no canonical JSON object that a log may hold"
+    kind = KINDS.get(said.get("kind", ""))
+    if kind is None or said["kind"] != entry.kind:
+        return "the entry is of another kind than the store says"
+    event = unseal(entry, id_type)
     if entry.everyones != (not entry.parts) or (event is not None and event.everyones != entry.everyones):
         return "it has private parts and is about nobody, or the other way round"
     if entry.everyones:
