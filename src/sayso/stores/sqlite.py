@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,6 +10,7 @@ from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -23,7 +25,7 @@ from sayso.stores import columns as facts_as_columns
 from sayso.stores import schema
 from sayso.stores.faults import reported
 from sayso.stores.schema import Founding
-from sayso.stores.session import SqliteReading, SqliteWriting
+from sayso.stores.session import SqlReading, SqlWriting
 
 APPLICATION_ID = 0x53617953
 """`SayS`, by which the file says what it is (SQLite file format, section 1.3.17)."""
@@ -84,6 +86,36 @@ def open_ledger(path: Path, found_log: Callable[[], Founding], *, wait: float = 
             raise
 
 
+class SqliteDriver:
+    """A `sayso.stores.session.Driver` over a connection of Python's own driver."""
+
+    among = "IN (SELECT value FROM json_each(?))"
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def listed(self, values: Sequence[Any]) -> str:
+        """Several values as one."""
+        return json.dumps(values)
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows that a query gives."""
+        return self._connection.execute(query, values).fetchall()
+
+    def run(self, query: str, several: Iterable[Sequence[Any]] = ((),)) -> None:
+        """Runs a query for each of several sequences of values."""
+        self._connection.executemany(query, several)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Adds rows to a table."""
+        self._connection.executemany(_insertion(table, tuple(columns)), rows)
+
+
+@cache
+def _insertion(table: str, columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
 class SqliteStore:
     """A `sayso.ledger.store.Store` in one SQLite file. Threads may share it; processes open the file each for itself."""
 
@@ -109,13 +141,13 @@ class SqliteStore:
         return self._origin
 
     @contextmanager
-    def writing(self) -> Iterator[SqliteWriting]:
+    def writing(self) -> Iterator[SqlWriting]:
         """An exclusive transaction, committed and durable at the end of the block, rolled back if it raises."""
         if not self._turn.acquire(timeout=self._wait):
             raise StoreBusyError(f"another thread holds ledger `{self.path}`; try again")
         try:
             with reported(self.path), _exclusive(self._engine) as connection:
-                session = SqliteWriting(_driver(connection), self._known)
+                session = SqlWriting(SqliteDriver(_driver(connection)), self._known)
                 yield session
             self._to_scrub |= session.forgot
             if self._to_scrub:
@@ -139,10 +171,10 @@ class SqliteStore:
         self._to_scrub = bool(busy)
 
     @contextmanager
-    def reading(self) -> Iterator[SqliteReading]:
+    def reading(self) -> Iterator[SqlReading]:
         """One unchanging view of the ledger for as long as the block lasts."""
         with self._session() as driver:
-            yield SqliteReading(driver, self._known)
+            yield SqlReading(SqliteDriver(driver), self._known)
 
     def head(self) -> Head:
         """The size and last recorded instant; size 0 and the earliest instant for an empty ledger."""
@@ -179,7 +211,7 @@ class SqliteStore:
     ) -> Iterator[pa.RecordBatch]:
         """The facts at positions below `upto`, in order of position, as columns (`sayso.ledger.facts.schema`)."""
         with self._session() as driver:
-            end = SqliteReading(driver, self._known).head().size if upto is None else upto
+            end = SqlReading(SqliteDriver(driver), self._known).head().size if upto is None else upto
             yield from facts_as_columns.scan(driver, self._id_type, end, columns, batch_rows)
 
     def checkpoint(self) -> str:
