@@ -69,6 +69,11 @@ class SqlReading:
             raise VerificationError(f"tile {tile.level}/{tile.index} holds fewer than `{tile.width}` hashes")
         return bytes(rows[0][0][:wanted])
 
+    def tiles(self) -> Iterator[tuple[int, int, int]]:
+        """The level, index and number of bytes of every tile."""
+        rows = self._driver.rows("SELECT level, place, length(hashes) FROM tiles ORDER BY level, place")
+        return ((level, place, size) for level, place, size in rows)
+
     def entombed(self) -> int:
         """How many tombstones there are."""
         ((count,),) = self._driver.rows("SELECT count(*) FROM tombstones")
@@ -192,7 +197,9 @@ class SqlWriting(SqlReading):
             self._codes |= dict(self._driver.rows(query, some))
         for body in missing:
             if body not in self._codes:
-                ((code,),) = self._driver.rows("INSERT INTO payloads (body, uses) VALUES (?, 0) RETURNING code", (body,))
+                ((code,),) = self._driver.rows(
+                    "INSERT INTO payloads (body, uses) VALUES (?, 0) RETURNING code", (body,)
+                )
                 self._codes[body] = code
         return self._codes
 
