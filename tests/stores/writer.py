@@ -14,12 +14,12 @@ from sayso.ledger import events as e
 from sayso.ledger.importing import import_events
 from sayso.ledger.journal import Journal
 from sayso.ledger.publishing import publish
-from sayso.stores.sqlite import open_ledger
-from tests.ledgers import KEYS, founding, journal_on
+from tests.ledgers import KEYS, journal_on
+from tests.stores.places import opened
 
 
 def journal_at(path: str) -> Journal:
-    store = open_ledger(Path(path), founding, wait=60)
+    store = opened(path)
     return journal_on(store, now=lambda: time.time_ns() // 1000)
 
 
