@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable
 
 from sayso.ledger.head import Seen
-from sayso.ledger.journal import Journal, Judge
+from sayso.ledger.journal import Journal
 from sayso.ledger.keys import Keys
 from sayso.ledger.log.checkpoint import Checkpoint
 from sayso.ledger.log.note import Signer
 from sayso.ledger.log.tiles import Edge
 from sayso.ledger.store import Store
+from sayso.ledger.writing import Judge
 from sayso.stores.schema import Founding
 
 ORIGIN = "example.com/test-ledger"

@@ -6,7 +6,7 @@ Both are read from the store as far as an event needs them, and go along with th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sayso import instant
@@ -138,6 +138,10 @@ class World:
             self.declared,
             self.key,
         )
+
+    def at(self, size: int) -> World:
+        """The same, of a ledger that grew to a size by what is no part of it. The two share what they hold."""
+        return replace(self, size=size)
 
     def apply(self, event: Event, effective_at: int) -> None:
         """Takes in one more event."""

@@ -25,7 +25,7 @@ from sayso.stores.postgres_driver import PostgresDriver, connect, reported
 from sayso.stores.postgres_integrity import faults
 from sayso.stores.postgres_url import PostgresUrl
 from sayso.stores.schema import Founding
-from sayso.stores.session import SqlReading, SqlWriting
+from sayso.stores.session import Left, SqlReading, SqlWriting
 from sayso.stores.sql import SqlStore
 
 WAIT_SECONDS = 10.0
@@ -103,12 +103,14 @@ class PostgresStore(SqlStore):
         if not self._turn.acquire(timeout=self._wait):
             raise StoreBusyError(f"another thread holds ledger `{self.url}`; try again")
         try:
+            left, self._left = self._left, Left()
             with self._session("BEGIN") as driver:
                 driver.run(_HELD)
-                session = SqlWriting(driver, self._known)
+                session = SqlWriting(driver, self._known, left)
                 yield session
                 if session.forgot:
                     driver.run(_UNSCRUBBED)
+            self._left = session.left()
         finally:
             self._turn.release()
 

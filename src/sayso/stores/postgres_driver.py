@@ -16,6 +16,7 @@ from sayso.errors import StoreBusyError, StoreError, UsageError
 from sayso.ledger.identity import IdType
 from sayso.stores import tables
 from sayso.stores.postgres_url import PostgresUrl
+from sayso.stores.session import Answer
 
 
 def connect(url: PostgresUrl, wait: float) -> psycopg.Connection[Any]:
@@ -50,6 +51,10 @@ class PostgresDriver:
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows that a query gives."""
         return self.connection.execute(_marked(query), values).fetchall()
+
+    def ask(self, query: str, values: Sequence[Any] = ()) -> Answer:
+        """Sends a query, whose rows are waited for when they are wanted."""
+        return self.connection.execute(_marked(query), values).fetchall
 
     def run(self, query: str, several: Iterable[Sequence[Any]] = ((),)) -> None:
         """Runs a query for each of several sequences of values."""
