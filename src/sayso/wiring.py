@@ -35,12 +35,9 @@ Clock = Callable[[], int]
 Location: TypeAlias = Path | PostgresUrl
 """Where a ledger is: a file of SQLite's, or a schema of a PostgreSQL database."""
 _MOST_THREADS = 1024
+PATIENCE = 0.0002
+"""For how many seconds an append waits for those of other threads: about as long as a durable commit takes."""
 _MEMORY = re.compile(r"[1-9]\d{0,8}(\.\d+)? ?([KMGT]i?)?B", re.ASCII)
-
-
-def _pause() -> None:
-    """Lets other threads run for an instant: a tenth of what a durable commit takes."""
-    time.sleep(50e-6)
 
 
 def present() -> int:
@@ -171,7 +168,7 @@ def parts(store: Store, files: KeyFiles, keys: Keys, *, origin: str | None = Non
     """
     judge = Judge(from_normal, succession, now)
     journal = Journal(
-        store, keys=keys, now=now, random_bytes=os.urandom, judge=judge, seen=files, origin=origin, pause=_pause
+        store, keys=keys, now=now, random_bytes=os.urandom, judge=judge, seen=files, origin=origin, patience=PATIENCE
     )
     return Parts(store, journal, Reader(journal, from_normal), files, now)
 

@@ -51,8 +51,8 @@ class Journal:
     """Appends to a ledger and reads it.
 
     `keys` sign the log and know the erased; `now` gives the present instant in microseconds; `random_bytes(n)` n bytes
-    fit for secrets; `judge` what else an event is refused for; `seen` remembers the newest checkpoint; `pause` lets
-    other threads run for an instant, so that they may share a commit.
+    fit for secrets; `judge` what else an event is refused for; `seen` remembers the newest checkpoint; `patience` for how many
+    seconds an append waits for those of other threads, so that they share a commit.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Journal:
         judge: Judge | None = None,
         seen: Seen | None = None,
         origin: str | None = None,
-        pause: Callable[[], None] = lambda: None,
+        patience: float = 0.0,
     ) -> None:
         self.store = store
         self.keys = keys
@@ -74,7 +74,7 @@ class Journal:
         self._judge = judge
         self._world = World()
         self.log = LogHead(origin or store.origin, keys, Unseen() if seen is None else seen)
-        self._group: Group[e.Event, Recorded] = Group(self._append_each, pause)
+        self._group: Group[e.Event, Recorded] = Group(self._append_each, patience)
 
     @property
     def id_type(self) -> IdType:
