@@ -28,7 +28,8 @@ _ERASED = ("the subject was erased, and nothing more may be said of it", None)
 def refusals(event: e.Event, recorded_at: int, parties: Parties, world: World) -> list[Problem]:
     """Everything for which an event is refused; empty if it is admitted."""
     found = [*_of_time(event, recorded_at), *_of_kind(event, recorded_at, parties, world)]
-    found += [("it names a person who was erased", None) for one in _names(event) if parties.subject(one).erased]
+    if parties.any_erased:
+        found += [("it names a person who was erased", None) for one in _names(event) if parties.subject(one).erased]
     return [Problem(f"{event.kind}: {message}", remedy=remedy) for message, remedy in found]
 
 

@@ -101,10 +101,11 @@ class Journal:
     def _append_each(self, events: Sequence[e.Event]) -> list[Recorded | BaseException]:
         """Appends those of some checked events that are admitted; the others have their refusal as answer."""
         try:
-            with self.writing(Named.by(events)) as writer:
+            named = Named.by(events)
+            with self.writing(named) as writer:
                 position = writer.head.size
                 refused: dict[int, list[Problem]] = {}
-                for one in writer.add_normalised(list(enumerate(events))):
+                for one in writer.add_normalised(list(enumerate(events)), named):
                     refused.setdefault(one.place, []).append(one.problem)
                 answers: list[Recorded | BaseException] = []
                 for place in range(len(events)):

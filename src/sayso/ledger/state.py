@@ -80,6 +80,7 @@ class Parties:
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         self._states: dict[tuple[int, Id], PartyState] = {}
+        self.any_erased = False
         for fact in facts:
             self.apply(fact)
 
@@ -93,6 +94,7 @@ class Parties:
 
     def bury(self, one: Id) -> None:
         """Takes in that somebody was erased."""
+        self.any_erased = True
         self._states[Party.SUBJECT, one] = PartyState(erased=True)
 
     def subject(self, one: Id) -> PartyState:

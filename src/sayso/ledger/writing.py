@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from sayso.canonical import canonical_bytes
@@ -81,10 +81,13 @@ class Writer:
                 refused += [Refused(index, problem) for problem in error.problems]
         return sorted(refused + self.add_normalised(fitting), key=lambda one: one.place)
 
-    def add_normalised(self, fitting: Sequence[tuple[int, e.Event]]) -> list[Refused]:
-        """Adds events whose ids are in the ledger's form already, each with its place, as `add` does."""
+    def add_normalised(self, fitting: Sequence[tuple[int, e.Event]], named: Named | None = None) -> list[Refused]:
+        """Adds events whose ids are in the ledger's form already, each with its place, as `add` does.
+
+        `named` are those whom they name, where that is known already.
+        """
         refused: list[Refused] = []
-        parties = self._parties(event for _, event in fitting)
+        parties = self._parties(named or Named.by(event for _, event in fitting))
         pending = _Pending([], [])
         for index, event in fitting:
             problems = refusals(event, self.recorded_at, parties, self.world)
@@ -129,9 +132,8 @@ class Writer:
             parties.apply(fact)
         return []
 
-    def _parties(self, events: Iterable[e.Event]) -> Parties:
-        """What the ledger knows of the parties that these events are about."""
-        named = Named.by(events)
+    def _parties(self, named: Named) -> Parties:
+        """What the ledger knows of those whom events name."""
         known = [fact for party, ids in named.by_party().items() for fact in self._transaction.facts_of(party, ids)]
         parties = Parties(known)
         if named.subjects and self._transaction.entombed():
