@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
@@ -25,6 +26,7 @@ from sayso.policy.normal import from_normal
 from sayso.policy.succession import succession
 from sayso.stores import sqlite
 from sayso.stores.keyfiles import KeyFiles
+from sayso.stores.peers import Peers
 from sayso.stores.postgres_url import SCHEMES, PostgresUrl
 from sayso.stores.schema import Founding
 
@@ -54,9 +56,12 @@ class Parts:
     reader: Reader
     keys: KeyFiles
     now: Clock
+    peers: Peers | None = None
 
     def close(self) -> None:
         """Closes the ledger."""
+        if self.peers is not None:
+            self.peers.close()
         self.store.close()
         self.keys.close()
 
@@ -167,10 +172,28 @@ def parts(store: Store, files: KeyFiles, keys: Keys, *, origin: str | None = Non
     `origin` is the log's name where the store was opened under another.
     """
     judge = Judge(from_normal, succession, now)
+    peers = _peers(store, files)
     journal = Journal(
-        store, keys=keys, now=now, random_bytes=os.urandom, judge=judge, seen=files, origin=origin, patience=PATIENCE
+        store,
+        keys=keys,
+        now=now,
+        random_bytes=os.urandom,
+        judge=judge,
+        seen=files,
+        origin=origin,
+        patience=PATIENCE,
+        peers=peers,
     )
-    return Parts(store, journal, Reader(journal, from_normal), files, now)
+    return Parts(store, journal, Reader(journal, from_normal), files, now, peers)
+
+
+def _peers(store: Store, files: KeyFiles) -> Peers | None:
+    """Where processes of this host that append to one ledger find each other; only on PostgreSQL."""
+    place: str | None = getattr(store, "place", None)
+    if place is None:
+        return None
+    name = sha256(f"{store.origin}\n{place}".encode()).hexdigest()[:16]
+    return Peers(files.directory / f"appends-{name}.sock", sqlite.WAIT_SECONDS, lambda: time.sleep(50e-6))
 
 
 def founding(origin: str, keys: Keys) -> Founding:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, Protocol, TypeAlias
 
 from sayso.errors import EventError, KeyFileError, Problem, SaysoError
 from sayso.ledger import events as e
@@ -47,6 +48,22 @@ class Read(NamedTuple):
     event: e.Event | None
 
 
+Answer: TypeAlias = Recorded | BaseException
+"""What comes of an event: where it is, or why it is not there."""
+Write: TypeAlias = Callable[[tuple[e.Event, ...]], list[Answer]]
+"""Writes checked events, and answers for each."""
+
+
+class Peers(Protocol):
+    """The other processes that append to the ledger, of which one may write for all."""
+
+    def hand(self, events: Sequence[e.Event], write: Write) -> list[Answer] | None:
+        """What another process answers for each of some checked events; `None` where they are to be written here.
+
+        `write` is what this process writes by, should it be the one that writes for all.
+        """
+
+
 class Journal:
     """Appends to a ledger and reads it.
 
@@ -66,6 +83,7 @@ class Journal:
         seen: Seen | None = None,
         origin: str | None = None,
         patience: float = 0.0,
+        peers: Peers | None = None,
     ) -> None:
         self.store = store
         self.keys = keys
@@ -74,7 +92,8 @@ class Journal:
         self._judge = judge
         self._world = World()
         self.log = LogHead(origin or store.origin, keys, Unseen() if seen is None else seen)
-        self._group: Group[e.Event, Recorded] = Group(self._append_each, patience)
+        self._peers = peers
+        self._group: Group[tuple[e.Event, ...], list[Answer]] = Group(self._write, patience)
 
     @property
     def id_type(self) -> IdType:
@@ -96,9 +115,19 @@ class Journal:
         StoreError, StoreBusyError, KeyFileError.
         """
         # Here, and not by who writes for all: meanwhile the last group's commit may be under way.
-        return self._group.ask(checked_again(event, self.id_type))
+        (answer,) = self._group.ask((checked_again(event, self.id_type),))
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
-    def _append_each(self, events: Sequence[e.Event]) -> list[Recorded | BaseException]:
+    def _write(self, asked: Sequence[tuple[e.Event, ...]]) -> list[list[Answer]]:
+        """Appends what several threads ask, each some events, in one transaction; here or by another process."""
+        events = [event for several in asked for event in several]
+        answers = None if self._peers is None else self._peers.hand(events, self._group.ask)
+        left = iter(self._append_each(events) if answers is None else answers)
+        return [list(islice(left, len(several))) for several in asked]
+
+    def _append_each(self, events: Sequence[e.Event]) -> list[Answer]:
         """Appends those of some checked events that are admitted; the others have their refusal as answer."""
         try:
             named = Named.by(events)
@@ -107,7 +136,7 @@ class Journal:
                 refused: dict[int, list[Problem]] = {}
                 for one in writer.add_normalised(list(enumerate(events)), named):
                     refused.setdefault(one.place, []).append(one.problem)
-                answers: list[Recorded | BaseException] = []
+                answers: list[Answer] = []
                 for place in range(len(events)):
                     if place in refused:
                         answers.append(EventError(refused[place]))

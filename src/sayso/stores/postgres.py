@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -96,6 +97,14 @@ class PostgresStore(SqlStore):
         self._wait = wait
         # Threads queue here, sooner than each with a connection of its own at the server.
         self._turn = Lock()
+
+    @cached_property
+    def place(self) -> str:
+        """Which schema of which database at which server this is, as this process reaches it."""
+        with reported(self.url), self._engine.connect() as connection:
+            info = _driver(connection).info
+            schema_name = connection.exec_driver_sql("SELECT current_schema()").scalar()
+        return "\n".join((info.host, str(info.port), info.dbname, str(schema_name)))
 
     @contextmanager
     def writing(self) -> Iterator[SqlWriting]:
