@@ -172,7 +172,7 @@ def parts(store: Store, files: KeyFiles, keys: Keys, *, origin: str | None = Non
     `origin` is the log's name where the store was opened under another.
     """
     judge = Judge(from_normal, succession, now)
-    peers = _peers(store, files)
+    peers = _peers(store, files, keys)
     journal = Journal(
         store,
         keys=keys,
@@ -187,13 +187,13 @@ def parts(store: Store, files: KeyFiles, keys: Keys, *, origin: str | None = Non
     return Parts(store, journal, Reader(journal, from_normal), files, now, peers)
 
 
-def _peers(store: Store, files: KeyFiles) -> Peers | None:
-    """Where processes of this host that append to one ledger find each other; only on PostgreSQL."""
+def _peers(store: Store, files: KeyFiles, keys: Keys) -> Peers | None:
+    """Where the processes of this host that append to one ledger, with one key, find each other; only on PostgreSQL."""
     place: str | None = getattr(store, "place", None)
-    if place is None:
+    if place is None or keys.signer is None:
         return None
-    name = sha256(f"{store.origin}\n{place}".encode()).hexdigest()[:16]
-    return Peers(files.directory / f"appends-{name}.sock", sqlite.WAIT_SECONDS, lambda: time.sleep(50e-6))
+    name = sha256(f"{keys.signer.verifier}\n{place}".encode()).hexdigest()[:16]
+    return Peers(files.directory / f"appends-{name}.sock", 3 * sqlite.WAIT_SECONDS, lambda: time.sleep(50e-6))
 
 
 def founding(origin: str, keys: Keys) -> Founding:

@@ -45,7 +45,7 @@ class Frames:
     """Frames read from a socket, as they come."""
 
     def __init__(self, line: socket.socket) -> None:
-        self._line = line
+        self.socket = line
         self._held = b""
 
     def next(self) -> bytes | None:
@@ -59,7 +59,7 @@ class Frames:
 
     def read(self) -> bool:
         """Reads what is there; whether anything came. Raises OSError, also for a frame that is too long."""
-        data = self._line.recv(_READ_BYTES)
+        data = self.socket.recv(_READ_BYTES)
         self._held += data
         return bool(data)
 
@@ -86,7 +86,7 @@ def framed_events(events: Sequence[Event]) -> bytes:
 
 
 def events_in(frame: bytes) -> list[Event]:
-    """The events of a request. Raises ValueError for what is none, as of a process with another version of sayso."""
+    """The events of a request. Raises msgspec.MsgspecError for what is none, as of another version of sayso."""
     found: list[Event] = _EVENTS.decode(frame)
     return found
 
@@ -97,7 +97,7 @@ def framed_answers(answers: Sequence[Answer]) -> bytes:
 
 
 def answers_in(frame: bytes) -> list[Answer]:
-    """The answers of a reply. Raises ValueError for what is none."""
+    """The answers of a reply. Raises msgspec.MsgspecError for what is none."""
     return [_answer(one) for one in _TOLD.decode(frame)]
 
 

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
+import msgspec
+
 from sayso.errors import SaysoError
 from sayso.ledger.events import Event
 from sayso.ledger.journal import Answer, Write
@@ -95,12 +97,17 @@ class Serving:
                 self._read(key.fileobj)
 
     def _let_in(self) -> None:
-        with suppress(OSError):
+        try:
             line, _ = self._listener.accept()
-            line.setblocking(False)
+        except OSError:
+            return  # who came is gone
+        line.setblocking(False)
+        self._lines[line] = Frames(line)
+        self._selector.register(line, selectors.EVENT_READ)
+        try:
             line.send(framed(HELLO))
-            self._lines[line] = Frames(line)
-            self._selector.register(line, selectors.EVENT_READ)
+        except OSError:
+            self._drop(line)
 
     def _read(self, line: socket.socket) -> None:
         """Takes what one asks; lets go of who ended, or says what cannot be understood."""
@@ -111,7 +118,11 @@ class Serving:
                 self._taken.append((line, events_in(frame)))
         except BlockingIOError:
             return
-        except (OSError, ValueError):
+        except OSError:
+            more = False
+        except msgspec.MsgspecError:
+            with suppress(OSError):
+                line.send(framed(BYE))
             more = False
         if not more:
             self._drop(line)

@@ -19,6 +19,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from sayso.errors import StoreError
 from sayso.ledger.events import Event
 from sayso.ledger.journal import Answer, Write
@@ -42,7 +44,7 @@ class Peers:
         self._wait = wait
         self._pause = pause
         self._alone = True
-        self._line: socket.socket | None = None
+        self._line: Frames | None = None
         self._serving: Serving | None = None
 
     def hand(self, events: Sequence[Event], write: Write) -> list[Answer] | None:
@@ -67,7 +69,7 @@ class Peers:
             self._serving.stop()
             self._serving = None
 
-    def _connected(self, write: Write) -> socket.socket | None:
+    def _connected(self, write: Write) -> Frames | None:
         """A line to who writes for all; `None` if it is this process, or nobody can be reached."""
         if self._serving is not None and self._serving.alive():
             return None
@@ -77,10 +79,12 @@ class Peers:
         try:
             line.settimeout(GREETING_SECONDS)
             line.connect(str(self._path))
-            if Frames(line).next() == HELLO:
+            frames = Frames(line)
+            # Whoever may put another socket there could as well put other keys there; but events are for nobody else.
+            if self._path.stat().st_uid == os.geteuid() and frames.next() == HELLO:
                 line.settimeout(self._wait)
-                self._line = line
-                return line
+                self._line = frames
+                return frames
         except (FileNotFoundError, ConnectionRefusedError):
             self._listen(write)
         except OSError:
@@ -88,25 +92,23 @@ class Peers:
         line.close()
         return None
 
-    def _asked(self, line: socket.socket, events: Sequence[Event]) -> list[Answer] | None:
+    def _asked(self, line: Frames, events: Sequence[Event]) -> list[Answer] | None:
         """The answers of who writes for all; `None` if it ended in order and did not take the events."""
-        reply = None
         try:
-            with suppress(BrokenPipeError):  # it may have said why
-                line.sendall(framed_events(events))
-            reply = Frames(line).next()
-        except OSError:
-            pass  # as nothing, below
-        if reply is None:
-            self._hang_up()
-            raise StoreError(
-                "the process that writes for all on this host was lost before it answered; look whether the event is "
-                "there before you try again"
-            )
+            with suppress(BrokenPipeError, ConnectionResetError):  # it may have said why
+                line.socket.sendall(framed_events(events))
+            reply = line.next()
+            if reply is not None and reply != BYE:
+                return answers_in(reply)
+        except (OSError, msgspec.MsgspecError):
+            reply = None
+        self._hang_up()
         if reply == BYE:
-            self._hang_up()
             return None
-        return answers_in(reply)
+        raise StoreError(
+            "the process that writes for all on this host was lost, or did not answer in time; look whether the event "
+            "is there before you try again"
+        )
 
     def _listen(self, write: Write) -> None:
         """Becomes who writes for all, unless another is about to. Not for a first event: it may be the only one."""
@@ -134,7 +136,7 @@ class Peers:
 
     def _hang_up(self) -> None:
         if self._line is not None:
-            self._line.close()
+            self._line.socket.close()
             self._line = None
 
     def forget(self) -> None:
