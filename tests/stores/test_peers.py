@@ -273,11 +273,10 @@ def kills(place: Place, path: Path, times: int, seed: int) -> int:
     names = count()
 
     def started() -> subprocess.Popen[str]:
-        worker = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "tests.stores.sharer", place.location, str(path), f"w{next(names)}", "100000"],
             stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
         )  # fmt: skip
-        return worker
 
     def ready(worker: subprocess.Popen[str]) -> subprocess.Popen[str]:
         assert worker.stdout is not None

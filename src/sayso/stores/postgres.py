@@ -192,7 +192,9 @@ class PostgresStore(SqlStore):
             try:
                 with driver.pipeline():
                     driver.execute(begin)
-                    yield PostgresDriver(driver, self.id_type)
+                    made = PostgresDriver(driver, self.id_type)
+                    yield made
+                    made.flush()
                     driver.execute("COMMIT")
             except psycopg.OperationalError:
                 if driver.broken:

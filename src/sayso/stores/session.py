@@ -29,6 +29,10 @@ _BEGUN = (
     " (SELECT recorded_at FROM events ORDER BY position DESC LIMIT 1), EXISTS (SELECT 1 FROM tombstones)"
     " FROM ledger WHERE name = 'checkpoint'"
 )
+_TILE = (
+    "INSERT INTO tiles (level, place, hashes) VALUES (?, ?, ?)"
+    " ON CONFLICT (level, place) DO UPDATE SET hashes = excluded.hashes"
+)
 Answer = Callable[[], list[tuple[Any, ...]]]
 """Gives the rows of a query that was put."""
 
@@ -68,7 +72,10 @@ class Driver(Protocol):
         """Runs a query for each of several sequences of values."""
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Adds rows to a table."""
+        """Adds rows to a table. It may wait for the next query, or the end; so may `put`."""
+
+    def put(self, table: str, query: str, several: Sequence[Sequence[Any]]) -> None:
+        """Changes rows of a table, as `run` does; each must be another row."""
 
 
 class SqlReading:
@@ -286,7 +293,7 @@ class SqlWriting(SqlReading):
     def _count_uses(self, changes: Mapping[int, int]) -> None:
         # In order, so that it can be told what is written where.
         several = [(count, code) for code, count in sorted(changes.items())]
-        self._driver.run("UPDATE payloads SET uses = uses + ? WHERE code = ?", several)
+        self._driver.put("payloads", "UPDATE payloads SET uses = uses + ? WHERE code = ?", several)
 
     def grow(self, tiles: Mapping[tuple[int, int], bytes], checkpoint: str) -> None:
         """Puts tiles, by level and index, in the place of shorter ones, and a checkpoint in that of the last."""
@@ -296,14 +303,10 @@ class SqlWriting(SqlReading):
 
     def _say(self, name: str, value: str) -> None:
         self._begun = None
-        self._driver.run("UPDATE ledger SET value = ? WHERE name = ?", [(value, name)])
+        self._driver.put("ledger", "UPDATE ledger SET value = ? WHERE name = ?", [(value, name)])
 
     def _put_tiles(self, tiles: Iterable[tuple[int, int, bytes]]) -> None:
-        self._driver.run(
-            "INSERT INTO tiles (level, place, hashes) VALUES (?, ?, ?)"
-            " ON CONFLICT (level, place) DO UPDATE SET hashes = excluded.hashes",
-            tiles,
-        )
+        self._driver.put("tiles", _TILE, list(tiles))
 
     def forget(self, oblivion: Oblivion, tombstones: Sequence[Tombstone]) -> None:
         """Destroys private parts and facts, and payloads that nothing uses any more, and keeps tombstones."""

@@ -108,6 +108,10 @@ class SqliteDriver:
         """Runs a query for each of several sequences of values."""
         self._connection.executemany(query, several)
 
+    def put(self, _table: str, query: str, several: Sequence[Sequence[Any]]) -> None:
+        """Changes rows of a table, as `run` does."""
+        self._connection.executemany(query, several)
+
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Adds rows to a table."""
         self._connection.executemany(_insertion(table, tuple(columns)), rows)
