@@ -14,13 +14,12 @@ from sayso.ledger import events as e
 from sayso.ledger.importing import import_events
 from sayso.ledger.journal import Journal
 from sayso.ledger.publishing import publish
-from sayso.stores.sqlite import open_ledger
-from tests.ledgers import KEYS, founding, journal_on
+from tests.ledgers import KEYS, journal_on
+from tests.stores.places import open_at
 
 
-def journal_at(path: str) -> Journal:
-    store = open_ledger(Path(path), founding, wait=60)
-    return journal_on(store, now=lambda: time.time_ns() // 1000)
+def journal_at(location: str) -> Journal:
+    return journal_on(open_at(location), now=lambda: time.time_ns() // 1000)
 
 
 def say(line: object) -> None:
@@ -58,11 +57,16 @@ def fill(path: str, most: str) -> None:
     say(journal.append(e.SubjectRegistered(subject=-1)).position)
 
 
-def work(path: str, seed: str, first: str) -> None:
-    """Appends, imports, erases and publishes, in random order, and prints the size of the ledger after each."""
-    journal, chance, subject = journal_at(path), random.Random(int(seed)), int(first)
-    source, public = Path(path + ".ndjson"), Path(path + ".public")
+def work(location: str, folder: str, seed: str, first: str) -> None:
+    """Opens a ledger when it is told to, then appends, imports, erases and publishes, in random order, and prints the size
+    of the ledger after each step. `folder` is where it may write besides.
+    """
+    source, public = Path(folder) / f"{first}.ndjson", Path(folder) / "public"
+    chance, subject = random.Random(int(seed)), int(first)
     say("ready")
+    if not sys.stdin.readline():
+        return  # whoever would kill it is gone
+    journal = journal_at(location)
     while True:
         match chance.choice(["append", "append", "append", "import", "erase", "publish"]):
             case "append":
@@ -86,8 +90,8 @@ def work(path: str, seed: str, first: str) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["work", ledger, seed, first]:
-            work(ledger, seed, first)
+        case ["work", ledger, folder, seed, first]:
+            work(ledger, folder, seed, first)
         case ["append", ledger, first, count]:
             append(ledger, first, count)
         case ["import", ledger, source, batch]:
