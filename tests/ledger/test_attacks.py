@@ -198,9 +198,9 @@ def test_a_receipt_forged_by_a_stranger(house: Made, monkeypatch: pytest.MonkeyP
     said = grant(house)
     said["standing"] = []
     stranger = Signer("example.com/members", b"\x09" * 32)
-    for forged in (receipt.signed(said, [stranger]), receipt.signed(said, [])):
+    for forged in (receipt.signed(said, []), receipt.signed(said, [stranger])):
         assert not goes_through(lambda forged=forged: receipt_check.verify(forged, house.keys))  # type: ignore[misc]
-    monkeypatch.setattr(dsse, "verify", lambda envelope, kind, _: dsse.unverified(envelope, kind))
+    monkeypatch.setattr(dsse, "_signed", lambda *_: True)
     assert goes_through(lambda: receipt_check.verify(forged, house.keys))
 
 
