@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeAlias
 
 from sayso.consent.judging import Judge
 from sayso.consent.reader import Reader
@@ -18,17 +19,21 @@ from sayso.ledger.journal import Journal
 from sayso.ledger.keys import Keys
 from sayso.ledger.log.checkpoint import Checkpoint
 from sayso.ledger.log.tiles import Edge
+from sayso.ledger.moving import copy
+from sayso.ledger.store import Store
 from sayso.policy.normal import from_normal
 from sayso.policy.succession import succession
 from sayso.stores import sqlite
 from sayso.stores.keyfiles import KeyFiles
+from sayso.stores.postgres_url import SCHEMES, PostgresUrl
 from sayso.stores.schema import Founding
-from sayso.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from sayso.gate.engine import Engine
 
 Clock = Callable[[], int]
+Location: TypeAlias = Path | PostgresUrl
+"""Where a ledger is: a file of SQLite's, or a schema of a PostgreSQL database."""
 _MOST_THREADS = 1024
 _MEMORY = re.compile(r"[1-9]\d{0,8}(\.\d+)? ?([KMGT]i?)?B", re.ASCII)
 
@@ -47,7 +52,7 @@ def present() -> int:
 class Parts:
     """A ledger's store, with what appends to it and reads it for decisions. Every part has the same clock."""
 
-    store: SqliteStore
+    store: Store
     journal: Journal
     reader: Reader
     keys: KeyFiles
@@ -59,39 +64,79 @@ class Parts:
         self.keys.close()
 
 
-def key_files(path: Path, environment: Mapping[str, str] = os.environ) -> KeyFiles:
-    """Where the keys of the ledger at a path are: in the directory that `SAYSO_KEYS` names, or beside the ledger."""
+def located(where: str | Path) -> Location:
+    """Where a ledger is, as it was written: a path, or a URL such as `postgresql://user@host/database`."""
+    return PostgresUrl(where) if isinstance(where, str) and where.startswith(SCHEMES) else Path(where)
+
+
+def key_files(where: Location, environment: Mapping[str, str] = os.environ) -> KeyFiles:
+    """Where the keys of a ledger are: in the directory that `SAYSO_KEYS` names, or beside the ledger's file.
+
+    Raises KeyFileError for a ledger that has no file, where `SAYSO_KEYS` names none.
+    """
     named = environment.get("SAYSO_KEYS")
-    return KeyFiles(Path(named) if named else path.with_name(path.name + ".keys"), environment)
+    if not named and isinstance(where, PostgresUrl):
+        raise KeyFileError("a ledger on PostgreSQL has no directory beside it for its keys; name one by `SAYSO_KEYS`")
+    return KeyFiles(Path(named) if named else Path(where).with_name(Path(where).name + ".keys"), environment)
 
 
 def create(
-    path: Path, id_type: IdType, *, origin: str | None = None, keys: KeyFiles | None = None, now: Clock = present
+    where: Location, id_type: IdType, *, origin: str | None = None, keys: KeyFiles | None = None, now: Clock = present
 ) -> Parts:
     """The parts over a new, empty ledger, and its keys. `origin` is the name of its log; by default one is made up.
 
     Raises StoreError where there is one already, or none can be made; KeyFileError.
     """
-    files = keys or key_files(path)
-    name = origin or _origin(path, files)
-    if path.exists() and path.stat().st_size:
-        raise StoreError(f"`{path}` holds a ledger or other data already; give another path, or open it")
+    files = keys or key_files(where)
+    name = origin or _origin(where, files)
+    if isinstance(where, Path) and where.exists() and where.stat().st_size:
+        raise StoreError(f"`{where}` holds a ledger or other data already; give another path, or open it")
     if files.last() is not None:
         problem = "these are the keys of a ledger that was here; a new log needs keys of its own"
         raise KeyFileError(Problem(problem, str(files.directory), remedy="restore that ledger, or move the keys away"))
     made = files.make(name, os.urandom)
-    return parts(sqlite.create(path, id_type, _founding(name, made)), files, made, now=now)
+    return parts(_new_store(where, id_type, founding(name, made)), files, made, now=now)
+
+
+def _new_store(where: Location, id_type: IdType, begun: Founding) -> Store:
+    made: Store = (sqlite if isinstance(where, Path) else _postgres()).create(where, id_type, begun)
+    return made
+
+
+def _postgres() -> ModuleType:
+    """The store on PostgreSQL. Raises UsageError where its driver is not installed."""
+    try:
+        from sayso.stores import postgres
+    except ImportError as error:
+        raise UsageError("a ledger on PostgreSQL needs its driver; run `pip install 'sayso[postgres]'`") from error
+    return postgres
+
+
+def copied(source: Parts, target: Location) -> Store:
+    """A copy of a ledger, as of one moment, in a new store of the same log: the same tree and checkpoint.
+
+    Raises StoreError where there is a ledger already; KeyFileError without the log's key.
+    """
+    signing = Keys(source.journal.keys.signing(), source.journal.keys.secret)
+    made = _new_store(target, source.store.id_type, founding(source.journal.log.origin, signing))
+    try:
+        with source.store.reading() as reading:
+            copy(reading, made)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def open_ledger(
-    path: Path, *, keys: KeyFiles | None = None, now: Clock = present, wait: float = sqlite.WAIT_SECONDS
+    where: Location, *, keys: KeyFiles | None = None, now: Clock = present, wait: float = sqlite.WAIT_SECONDS
 ) -> Parts:
-    """The parts over the ledger in a file; `wait` is how many seconds a writer waits for its turn.
+    """The parts over a ledger; `wait` is how many seconds a writer waits for its turn.
 
     Raises StoreError if there is none, or none that can be read; KeyFileError; RollbackError if it is older than one
     that was seen.
     """
-    opened = open_unrecognised(path, keys or key_files(path), now=now, wait=wait)
+    opened = open_unrecognised(where, keys or key_files(where), now=now, wait=wait)
     try:
         with opened.store.reading() as reading:
             opened.journal.log.recognise(reading)
@@ -101,14 +146,17 @@ def open_ledger(
     return opened
 
 
-def open_unrecognised(path: Path, files: KeyFiles, *, now: Clock = present, wait: float = sqlite.WAIT_SECONDS) -> Parts:
+def open_unrecognised(
+    where: Location, files: KeyFiles, *, now: Clock = present, wait: float = sqlite.WAIT_SECONDS
+) -> Parts:
     """As `open_ledger`, of a ledger that may be older than one that was seen: to look what it is."""
 
     def found_log() -> Founding:
-        name = _origin(path, files)
-        return _founding(name, files.make(name, os.urandom))
+        name = _origin(where, files)
+        return founding(name, files.make(name, os.urandom))
 
-    store = sqlite.open_ledger(path, found_log, wait=wait)
+    opening = (sqlite if isinstance(where, Path) else _postgres()).open_ledger
+    store: Store = opening(where, found_log, wait=wait)
     try:
         return parts(store, files, files.load(), now=now)
     except BaseException:
@@ -116,7 +164,7 @@ def open_unrecognised(path: Path, files: KeyFiles, *, now: Clock = present, wait
         raise
 
 
-def parts(store: SqliteStore, files: KeyFiles, keys: Keys, *, origin: str | None = None, now: Clock = present) -> Parts:
+def parts(store: Store, files: KeyFiles, keys: Keys, *, origin: str | None = None, now: Clock = present) -> Parts:
     """The parts over a store: a journal that judges by the policy last published, and a reader.
 
     `origin` is the log's name where the store was opened under another.
@@ -128,19 +176,21 @@ def parts(store: SqliteStore, files: KeyFiles, keys: Keys, *, origin: str | None
     return Parts(store, journal, Reader(journal, from_normal), files, now)
 
 
-def _founding(origin: str, keys: Keys) -> Founding:
+def founding(origin: str, keys: Keys) -> Founding:
+    """What a new log of a name begins with."""
+
     def sign(edge: Edge) -> str:
         return str(Checkpoint(origin, edge.size, edge.peaks.root()).signed(keys.signing()))
 
     return Founding(origin, sign, keys.tombstone, os.urandom)
 
 
-def _origin(path: Path, files: KeyFiles) -> str:
+def _origin(where: Location, files: KeyFiles) -> str:
     """The name of a log that is given none: that of the key at hand, or the file's with something that makes it unique."""
     signer = files.load().signer
     if signer is not None:
         return signer.verifier.name
-    stem = re.sub(r"[^A-Za-z0-9._-]", "-", path.stem) or "ledger"
+    stem = re.sub(r"[^A-Za-z0-9._-]", "-", where.stem if isinstance(where, Path) else "") or "ledger"
     return f"sayso.invalid/{stem}-{os.urandom(6).hex()}"
 
 

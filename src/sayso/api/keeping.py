@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,8 +83,20 @@ class Log:
             return publish(reading, Path(directory), self.keys)
 
     def backup(self, path: str | Path) -> None:
-        """Writes a copy of the whole ledger, as of one moment, while others go on writing. It holds private parts."""
+        """Writes a copy of the whole ledger, as of one moment, while others go on writing. It holds private parts.
+
+        The copy is a ledger in a file, wherever this one is. Raises StoreError.
+        """
         self._parts.store.backup(Path(path))
+
+    def move(self, where: str | Path) -> int:
+        """Copies the ledger into a new one in a file, or at a URL of PostgreSQL; returns its size.
+
+        It has the same log, keys, tree and checkpoint. Go on with one of the two alone: whichever is written to, the
+        other is older than what was seen, and is refused. Raises StoreError, KeyFileError.
+        """
+        with closing(wiring.copied(self._parts, wiring.located(where))) as made:
+            return made.head().size
 
     def check(self, seen: str | None = None) -> list[Fault]:
         """What does not agree in the whole ledger, or with checkpoints seen before (`fsck`). Raises StoreError."""
@@ -148,38 +161,50 @@ class Restored:
     erased: int
 
 
-def restore(copy: Path, path: Path, *, new_origin: str | None = None, now: wiring.Clock = wiring.present) -> Restored:
+def restore(
+    copy: Path, where: str | Path, *, new_origin: str | None = None, now: wiring.Clock = wiring.present
+) -> Restored:
     """Puts a copy in the place of a ledger that is lost, and has it honour every erasure since.
 
-    A copy that is older than a checkpoint seen since is refused: the log would say two things. With `new_origin` it
-    becomes a log of that name, with a key of its own. Raises RollbackError, StoreError, KeyFileError.
+    `where` is a path at which nothing is, or a URL of PostgreSQL that leads to a schema without tables. A copy that is
+    older than a checkpoint seen since is refused: the log would say two things. With `new_origin` it becomes a log of
+    that name, with a key of its own. Raises RollbackError, StoreError, KeyFileError.
     """
-    if path.exists():
-        raise StoreError(f"`{path}` is there; move it away before a copy takes its place")
+    place = wiring.located(where)
+    if isinstance(place, Path) and place.exists():
+        raise StoreError(f"`{place}` is there; move it away before a copy takes its place")
     if not copy.is_file():
         raise StoreError(f"there is no copy at `{copy}`")
-    files = wiring.key_files(path)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
+    files = wiring.key_files(place)
     try:
-        shutil.copyfile(copy, partial)
-        with closing(wiring.open_unrecognised(partial, files, now=now)) as parts:
-            try:
-                with parts.store.reading() as reading:
-                    parts.journal.log.recognise(reading)
-            except RollbackError:
-                if new_origin is None:
-                    raise
-                parts = _as_another(parts, files, new_origin)
-            erased = _erase_again(parts, files.buried())
-            restored = Restored(parts.store.head().size, parts.journal.log.origin, erased)
-        partial.replace(path)
+        with _beside(place) as folder:
+            partial = folder / "restored"
+            shutil.copyfile(copy, partial)
+            with closing(wiring.open_unrecognised(partial, files, now=now)) as parts:
+                try:
+                    with parts.store.reading() as reading:
+                        parts.journal.log.recognise(reading)
+                except RollbackError:
+                    if new_origin is None:
+                        raise
+                    parts = _as_another(parts, files, new_origin)
+                erased = _erase_again(parts, files.buried())
+                restored = Restored(parts.store.head().size, parts.journal.log.origin, erased)
+                if not isinstance(place, Path):
+                    wiring.copied(parts, place).close()
+            if isinstance(place, Path):
+                partial.replace(place)
     except OSError as error:
         raise StoreError(f"the copy could not be restored: {error.strerror or type(error).__name__}") from error
-    finally:
-        for left in path.parent.glob(f"{partial.name}*"):
-            left.unlink(missing_ok=True)
     return restored
+
+
+@contextmanager
+def _beside(place: wiring.Location) -> Iterator[Path]:
+    """A folder for a ledger in the making, on the disk on which it will be; gone afterwards, with what is left in it."""
+    parent = place.parent if isinstance(place, Path) else None
+    with tempfile.TemporaryDirectory(prefix=".sayso-", dir=parent) as folder:
+        yield Path(folder)
 
 
 def _as_another(parts: wiring.Parts, files: KeyFiles, origin: str) -> wiring.Parts:

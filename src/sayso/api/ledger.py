@@ -47,26 +47,28 @@ def init_ledger(
     origin: str | None = None,
     now: Callable[[], int] = wiring.present,
 ) -> Ledger:
-    """Makes a new ledger in a file, and its keys, and opens it. `id_type` is `int64`, `string` or `uuid`, for good.
+    """Makes a new ledger, and its keys, and opens it. `id_type` is `int64`, `string` or `uuid`, for good.
+
+    `path` is that of a file, or a URL such as `postgresql://user@host/database`.
 
     `origin` is the name of its log, best the address at which it will be published without `https://`; also for good.
     Raises StoreError where there is one already, or none can be made; KeyFileError.
     """
-    return Ledger(wiring.create(Path(path), IdType(id_type), origin=origin, now=now))
+    return Ledger(wiring.create(wiring.located(path), IdType(id_type), origin=origin, now=now))
 
 
 def open_ledger(path: str | Path, *, wait: float = 10.0, now: Callable[[], int] = wiring.present) -> Ledger:
-    """Opens the ledger in a file; use it in a `with` block, or close it.
+    """Opens the ledger in a file, or at a URL of PostgreSQL; use it in a `with` block, or close it.
 
     `wait` is how many seconds a write waits for another process. `now` gives the present instant in microseconds;
     another clock than the system's is for replaying history into a new ledger. Raises StoreError.
     """
-    return Ledger(wiring.open_ledger(Path(path), now=now, wait=wait))
+    return Ledger(wiring.open_ledger(wiring.located(path), now=now, wait=wait))
 
 
 def open_unrecognised(path: str | Path) -> Ledger:
     """As `open_ledger`, of a ledger that may be older than one that was seen: to find out what is wrong with it."""
-    where = Path(path)
+    where = wiring.located(path)
     return Ledger(wiring.open_unrecognised(where, wiring.key_files(where)))
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from rich.text import Text
 
 from sayso.cli import exits
 from sayso.cli.context import Run
+
+_UNREACHED = (
+    "backups, receipts, kept and published snapshots, reports of denied records and exports made before: delete those",
+)
 
 keys = App(name="keys", help="Show and change the keys that sign the log.", help_format="markdown")
 
@@ -104,7 +109,7 @@ def receipt(position: int, /, *, into: Path | None = None, context: Run) -> None
         )
 
 
-def erase(subject: str, /, *, context: Run) -> None:
+def erase(subject: str, /, *, scrub: Annotated[bool, Parameter(negative="--no-scrub")] = True, context: Run) -> None:
     """Destroy what the ledger holds of a person, under every alias, and record that this was done.
 
     It cannot be undone. Proofs made before still verify. For example:
@@ -117,10 +122,15 @@ def erase(subject: str, /, *, context: Run) -> None:
     ----------
     subject
         The person's id.
+    scrub
+        Whether the store's files give up at once what was erased. On PostgreSQL that holds the ledger up; after several
+        erasures run `sayso ledger scrub` once instead.
     """
     with context.ledger() as ledger:
         made = ledger.erase(subject)
-        context.answer({"position": made.position}, f"erased; recorded at position {made.position}")
-        context.note(
-            "not reached: backups, receipts, kept snapshots, reports of denied records and exports made before; delete those"
+        left = ledger.scrub() if scrub else ("the store's own files, until `sayso ledger scrub`",)
+        unreached = [*left, *_UNREACHED]
+        context.answer(
+            {"position": made.position, "unreached": unreached}, f"erased; recorded at position {made.position}"
         )
+        context.note(f"not reached: {'; '.join(unreached)}")

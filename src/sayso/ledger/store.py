@@ -133,7 +133,10 @@ class Store(Reading, Protocol):
         """What the store itself finds wrong with its tables: pages, indexes, references, counts of payloads."""
 
     def backup(self, path: Path) -> None:
-        """Writes a copy, as of one moment, to a file that is not there yet; others may write meanwhile."""
+        """Writes a copy, as of one moment, as a ledger in an SQLite file that is not there yet; others may write meanwhile."""
+
+    def scrub(self) -> tuple[str, ...]:
+        """Makes the store's files give up what was erased, as far as they can. What is left is told of, in a few words."""
 
     def payloads(self) -> Mapping[int, bytes]:
         """Every payload of a fact, canonical JSON, by its code. A code never changes its meaning."""

@@ -33,6 +33,8 @@ def upgrade() -> None:
     op.add_column("events", sa.Column("document", Blob, nullable=True))
     op.drop_index("events_erasures", "events")
     op.rename_table("private", "private_before")
+    if op.get_bind().dialect.name == "postgresql":  # where a key keeps its name when its table gets another
+        op.execute("ALTER INDEX private_pkey RENAME TO private_before_pkey")
     op.create_table(
         "private",
         sa.Column("position", Int, sa.ForeignKey("events.position"), primary_key=True, autoincrement=False),
