@@ -6,14 +6,13 @@ never forks.
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,12 +25,15 @@ from sayso.ledger.publishing import publish
 from sayso.ledger.store import Store
 from tests.ledgers import KEYS
 from tests.stores.places import Place, SqlitePlace
+from tests.stores.writer import work
 
-ROOT = Path(__file__).parents[2]
+# Processes forked from one that has everything imported: else most of the time is spent on that.
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["tests.stores.writer"])
 LARGE = 20_000
 """So many events, and a look at all of them takes too long: then a new ledger is begun."""
-FEW, MANY = 3, 60
-"""A turn that finished fewer steps than these is followed by a longer one, one that finished more by a shorter one."""
+STEPS = 15
+"""So many steps are to be done before the latest kill."""
 
 
 def kills(place: Place, folder: Path, times: int, seed: int) -> int:
@@ -41,14 +43,13 @@ def kills(place: Place, folder: Path, times: int, seed: int) -> int:
     machine. Returns how many steps were acknowledged, of all ledgers that were begun.
     """
     chance = random.Random(seed)
-    place.make().close()
+    place.create().close()
     acknowledged, most, span, seen = 0, 0, 0.1, None
-    coming = _started(place, folder, chance, 0)  # a process takes longer to begin than to be killed
     for turn in range(times):
-        worker, coming = coming, _started(place, folder, chance, turn + 1)
-        told = _killed(worker, chance.uniform(0, span))
+        after = chance.uniform(0, span)
+        told = _killed(place, folder, chance.randrange(2**32), turn * 10**6, after)
         acknowledged, most = acknowledged + len(told), max([most, *told])
-        span *= 2 if len(told) < FEW else 0.5 if len(told) > MANY else 1
+        span = min(2 * span, STEPS * after / len(told)) if told else span + after
         store, where = place.open(), f"seed {seed}, kill {turn}"
         seen = _looked_at(store, folder / "public", most, seen, where)
         if turn % 10 == 9 or turn == times - 1:
@@ -57,33 +58,29 @@ def kills(place: Place, folder: Path, times: int, seed: int) -> int:
         store.close()
         if size > LARGE:
             shutil.rmtree(folder / "public")
-            place.make().close()
+            place.empty()
+            place.create().close()
             most, seen = 0, None
-    coming.communicate()
     return acknowledged
 
 
-def _started(place: Place, folder: Path, chance: random.Random, turn: int) -> subprocess.Popen[str]:
-    """A process that is ready to work, and begins when it is told to."""
-    arguments = ["work", place.location, str(folder), str(chance.randrange(2**32)), str(turn * 10**6)]
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.stores.writer", *arguments],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
-    )  # fmt: skip
-
-
-def _killed(worker: subprocess.Popen[str], after: float) -> list[int]:
-    """What a process acknowledged, whole lines of it, before it was killed."""
-    assert worker.stdin is not None
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == "ready\n"
-    worker.stdin.write("go\n")
-    worker.stdin.flush()
+def _killed(place: Place, folder: Path, seed: int, first: int, after: float) -> list[int]:
+    """What a process acknowledged before it was killed."""
+    hearing, saying = FORKED.Pipe(duplex=False)
+    worker = FORKED.Process(target=work, args=(saying, place.location, str(folder), seed, first))
+    worker.start()
+    saying.close()
     time.sleep(after)
-    worker.send_signal(signal.SIGKILL)
-    told = [int(line) for line in worker.communicate()[0].split("\n")[:-1]]
-    assert worker.returncode == -signal.SIGKILL, "it ended by itself"
-    return told
+    worker.kill()
+    worker.join()
+    assert worker.exitcode == -signal.SIGKILL, "it ended by itself"
+    told = []
+    with hearing:
+        while True:
+            try:
+                told.append(int(hearing.recv_bytes()))
+            except EOFError:
+                return told
 
 
 def _looked_at(store: Store, public: Path, acknowledged: int, seen: Checkpoint | None, where: str) -> Checkpoint:
@@ -95,12 +92,6 @@ def _looked_at(store: Store, public: Path, acknowledged: int, seen: Checkpoint |
             check_not_older(reading, head, seen)
         publish(reading, public, KEYS.verifiers)
     return head
-
-
-@pytest.fixture(params=[SqlitePlace], ids=["sqlite"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    make: Callable[[Path], Place] = request.param
-    return make(tmp_path / "ledger.db")
 
 
 @pytest.mark.slow
@@ -115,5 +106,5 @@ def test_a_thousand_kills(place: Place, tmp_path: Path) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        ledger = SqlitePlace(Path(scratch) / "ledger.db")
-        sys.stdout.write(f"{kills(ledger, Path(scratch), int(sys.argv[2]), int(sys.argv[1]))} steps\n")
+        somewhere = SqlitePlace(Path(scratch) / "ledger.db")
+        sys.stdout.write(f"{kills(somewhere, Path(scratch), int(sys.argv[2]), int(sys.argv[1]))} steps\n")

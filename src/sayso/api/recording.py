@@ -141,6 +141,11 @@ class Recording:
         """
         return self._append(e.SubjectErased, subject=written(subject))
 
+    @property
+    def unscrubbed(self) -> bool:
+        """Whether the store's files still hold what was erased, as far as it knows."""
+        return self.parts.store.unscrubbed()
+
     def scrub(self) -> tuple[str, ...]:
         """Makes the store's files give up what was erased. What they did not give up is told of, in a few words.
 

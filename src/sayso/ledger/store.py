@@ -135,6 +135,9 @@ class Store(Reading, Protocol):
     def backup(self, path: Path) -> None:
         """Writes a copy, as of one moment, as a ledger in an SQLite file that is not there yet; others may write meanwhile."""
 
+    def unscrubbed(self) -> bool:
+        """Whether the store's files still hold what was erased, as far as it knows."""
+
     def scrub(self) -> tuple[str, ...]:
         """Makes the store's files give up what was erased, as far as they can. What is left is told of, in a few words."""
 

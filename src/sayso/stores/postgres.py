@@ -131,8 +131,6 @@ class PostgresStore(SqlStore):
         with reported(self.url), self._engine.connect() as connection:
             connection.exec_driver_sql(_VIEW)
             yield from faults(connection, self.id_type)
-            if "unscrubbed" in _said(connection):
-                yield "what was erased is not gone from the server's files yet; run `sayso ledger scrub`"
 
     def backup(self, path: Path) -> None:
         """Writes a copy, as of one moment, as a ledger in an SQLite file that is not there yet.
@@ -144,6 +142,11 @@ class PostgresStore(SqlStore):
             founding = Founding(self.origin, lambda _: text, lambda _: b"", lambda _: b"")
             with closing(sqlite.create(partial, self.id_type, founding)) as made:
                 copy(reading, made)
+
+    def unscrubbed(self) -> bool:
+        """Whether the server's files still hold what was erased."""
+        with reported(self.url), self._engine.connect() as connection:
+            return "unscrubbed" in _said(connection)
 
     def scrub(self) -> tuple[str, ...]:
         """Makes the server give up what is left of erased rows in its files; what it does not give up is told of.
@@ -175,10 +178,15 @@ class PostgresStore(SqlStore):
         """A transaction. What is only written is sent without waiting for each answer."""
         with reported(self.url), self._engine.connect() as connection:
             driver = _driver(connection)
-            with driver.pipeline():
-                driver.execute(begin)
-                yield PostgresDriver(driver, self.id_type)
-                driver.execute("COMMIT")
+            try:
+                with driver.pipeline():
+                    driver.execute(begin)
+                    yield PostgresDriver(driver, self.id_type)
+                    driver.execute("COMMIT")
+            except psycopg.OperationalError:
+                if driver.broken:
+                    connection.invalidate()  # or the pool would try to bring it to order
+                raise
 
     def close(self) -> None:
         """Closes every connection."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import sqlalchemy as sa
+from psycopg import errors
 
 from sayso.ledger.identity import IdType
 from sayso.stores import tables
@@ -28,6 +29,7 @@ _MISCOUNTED = (
     " WHERE uses <> coalesce(used, 0) LIMIT 3"
 )
 _TWICE = "SELECT 1 FROM payloads GROUP BY body HAVING count(*) > 1 LIMIT 1"
+_AMCHECK = "SELECT quote_ident(extnamespace::regnamespace::text) FROM pg_extension WHERE extname = 'amcheck'"
 _INDEXES = (
     "SELECT i.indexrelid::regclass::text, i.indexrelid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
     " JOIN pg_am a ON a.oid = c.relam JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -55,15 +57,18 @@ def faults(connection: sa.Connection, id_type: IdType) -> Iterator[str]:
 
 
 def _damaged_indexes(connection: sa.Connection) -> Iterator[str]:
-    """Indexes that do not hold what their tables do, where the extension `amcheck` is there to look."""
-    if not connection.exec_driver_sql("SELECT 1 FROM pg_extension WHERE extname = 'amcheck'").first():
+    """Indexes that do not hold what their tables do, where the extension `amcheck` is there and lets this user look."""
+    where = connection.exec_driver_sql(_AMCHECK).scalar()
+    if where is None:
         return
     for name, number in connection.exec_driver_sql(_INDEXES).all():
         connection.exec_driver_sql("SAVEPOINT looked")
         try:
-            connection.exec_driver_sql("SELECT bt_index_check(%s::oid::regclass, true)", (number,))
+            connection.exec_driver_sql(f"SELECT {where}.bt_index_check(%s::oid::regclass, true)", (number,))
         except sa.exc.DBAPIError as error:
             connection.exec_driver_sql("ROLLBACK TO looked")
+            if isinstance(error.orig, errors.InsufficientPrivilege):
+                return
             yield f"PostgreSQL says of index `{name}`: {type(error.orig).__name__}"
 
 

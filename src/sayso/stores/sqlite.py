@@ -188,6 +188,10 @@ class SqliteStore(SqlStore):
         with appearing(path) as partial, reported(path), self._session(view=False) as driver:
             driver.execute("VACUUM INTO ?", (str(partial),))
 
+    def unscrubbed(self) -> bool:
+        """Whether the write-ahead log still holds what this store erased."""
+        return self._to_scrub
+
     def scrub(self) -> tuple[str, ...]:
         """Makes the files give up what was erased, as every erasure does; what they do not give up is told of."""
         with self._turn:
@@ -219,6 +223,8 @@ def appearing(path: Path) -> Iterator[Path]:
     """
     if path.exists():
         raise StoreError(f"`{path}` is there already; give another path")
+    if not path.parent.is_dir():
+        raise StoreError(f"the copy `{path}` could not be written: its directory does not exist")
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.unlink(missing_ok=True)
