@@ -37,6 +37,23 @@ def test_what_is_good_is_good() -> None:
     assert from_base64(base64(b"\x00")) == b"\x00"
 
 
+@settings(max_examples=300)
+@given(data=st.binary(max_size=8), tail=st.text("AQgwB=/+-_\n é", max_size=4), cut=st.integers(0, 4))
+def test_base64_has_one_spelling_for_each_value(data: bytes, tail: str, cut: int) -> None:
+    text = base64(data)
+    text = text[: len(text) - cut] + tail
+    found = from_base64(text)
+    assert found is None or base64(found) == text
+    assert from_base64(base64(data)) == data
+
+
+@pytest.mark.parametrize(
+    "text", ["AB==", "AAB=", "AA", "AAA", "A", "=", "====", "AA=A", "AA==AA==", "AAAA\n", "_-__", " AAAA"]
+)
+def test_other_spellings_are_refused(text: str) -> None:
+    assert from_base64(text) is None
+
+
 def flipped(data: bytes, place: int) -> bytes:
     spoiled = bytearray(data)
     spoiled[place // 8 % len(data)] ^= 1 << place % 8

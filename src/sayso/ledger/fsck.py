@@ -26,11 +26,14 @@ from sayso.ledger.rebuild import derived, derived_tiles, derived_tombstones, fir
 from sayso.ledger.store import Store
 
 EVENT, CHECKPOINT, TILES, FACTS, TOMBSTONES, STORE = "event", "checkpoint", "tiles", "facts", "tombstones", "store"
+SNAPSHOT = "snapshot"
 DERIVED = frozenset({TILES, FACTS, TOMBSTONES})
 """What can be made anew."""
 
 
-_UNREADABLE = (InputError, VerificationError, msgspec.DecodeError, LookupError, ValueError, TypeError, AttributeError)
+_UNREADABLE = (
+    InputError, VerificationError, msgspec.DecodeError, LookupError, ValueError, TypeError, AttributeError, OverflowError,
+)  # fmt: skip
 
 
 class Fault(NamedTuple):
@@ -117,11 +120,14 @@ class _Entries:
 
 
 def _checkpoint(store: Store, known: Collection[VerifierKey], edge: Edge) -> Iterator[Fault]:
-    text = store.checkpoint()
     try:
+        text = store.checkpoint()
         head = checkpoint.opened(text, known, store.origin) if known else checkpoint.unverified(text)
     except VerificationError as error:
         yield Fault(CHECKPOINT, None, str(error))
+        return
+    except _UNREADABLE:
+        yield Fault(CHECKPOINT, None, "there is none that can be read")
         return
     if head.origin != store.origin:
         yield Fault(CHECKPOINT, None, "it is of another log than the store says")

@@ -16,4 +16,6 @@ def from_base64(text: str) -> bytes | None:
         data = binascii.a2b_base64(text, strict_mode=True)
     except ValueError:  # and binascii.Error, which is one
         return None
-    return data if base64(data) == text else None
+    # What strict mode lets through are bits of the last letter that no byte takes: another spelling of the same bytes.
+    left = len(data) % 3
+    return None if left and base64(data[-left:]) != text[-4:] else data
