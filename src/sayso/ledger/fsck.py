@@ -20,9 +20,9 @@ from sayso.ledger.identity import IdType
 from sayso.ledger.log import checkpoint
 from sayso.ledger.log.merkle import HASH_BYTES
 from sayso.ledger.log.note import VerifierKey
-from sayso.ledger.log.tiles import HEIGHT, LONGEST_ENTRY, WIDTH, Edge, Tile
+from sayso.ledger.log.tiles import HEIGHT, LONGEST_ENTRY, WIDTH, Edge, Tile, levels
 from sayso.ledger.log.words import base64
-from sayso.ledger.rebuild import derived, derived_tiles, derived_tombstones, first_difference
+from sayso.ledger.rebuild import derived, derived_tiles, derived_tombstones, entries, first_difference
 from sayso.ledger.store import Store
 
 EVENT, CHECKPOINT, TILES, FACTS, TOMBSTONES, STORE = "event", "checkpoint", "tiles", "facts", "tombstones", "store"
@@ -33,6 +33,7 @@ DERIVED = frozenset({TILES, FACTS, TOMBSTONES})
 
 _UNREADABLE = (
     InputError, VerificationError, msgspec.DecodeError, LookupError, ValueError, TypeError, AttributeError, OverflowError,
+    RecursionError,
 )  # fmt: skip
 
 
@@ -54,9 +55,9 @@ def faults(store: Store, known: Collection[VerifierKey]) -> Iterator[Fault]:
     `known` are the keys that may have signed; without any, signatures are not looked at. Raises StoreError.
     """
     yield from (Fault(STORE, None, told) for told in store.integrity())
-    entries = _Entries(store)
-    yield from entries.faults()
-    yield from _checkpoint(store, known, entries.edge)
+    read = _Entries(store)
+    yield from read.faults()
+    yield from _checkpoint(store, known, read.edge)
     try:
         position = first_difference(store)
         if position is not None:
@@ -78,7 +79,7 @@ class _Entries:
         wrong: Fault | None = None
         tile: Fault | None = None
         last = instant.EARLIEST
-        for expected, entry in enumerate(self._store.entries()):
+        for expected, entry in enumerate(entries(self._store)):
             try:
                 told, leaf = _wrong(entry, expected, last, self._store.id_type), entry.leaf
                 last = max(last, entry.recorded_at)
@@ -113,7 +114,8 @@ class _Entries:
         """Tiles, or hashes in them, that no entries make."""
         size = self.edge.size
         for level, index, hashes in self._store.tiles():
-            width = min(max((size >> (HEIGHT * level)) - index * WIDTH, 0), WIDTH)
+            fits = 0 <= level < levels(size) and index >= 0
+            width = min(max((size >> (HEIGHT * level)) - index * WIDTH, 0), WIDTH) if fits else 0
             if hashes != width * HASH_BYTES or not width:
                 yield Fault(TILES, size, f"tile {level}/{index} holds hashes of no entries")
                 return
