@@ -161,8 +161,15 @@ def test_a_checkpoint_of_fewer_events_than_there_are(filled: Ledger) -> None:
     assert fault == Fault("checkpoint", 303, "it is of `303` events, the store holds `304`")
 
 
+def test_a_ledger_that_lost_its_checkpoint(filled: Ledger) -> None:
+    execute(filled.store, "DELETE FROM ledger WHERE name = 'checkpoint'")
+    assert [fault.part for fault in found(filled)] == ["checkpoint"]
+
+
 def test_events_that_cannot_be_read_leave_nothing_to_derive(filled: Ledger) -> None:
     execute(filled.store, 'UPDATE private SET body = CAST(\'{"tombstone":"x"}\' AS BLOB) WHERE position = 302')
+    assert ("tombstones", None) in {(fault.part, fault.position) for fault in found(filled)}
+    execute(filled.store, "UPDATE private SET body = CAST('[]' AS BLOB) WHERE position = 7")
     assert ("facts", None) in {(fault.part, fault.position) for fault in found(filled)}
 
 

@@ -54,17 +54,28 @@ def faults(store: Store, known: Collection[VerifierKey]) -> Iterator[Fault]:
 
     `known` are the keys that may have signed; without any, signatures are not looked at. Raises StoreError.
     """
-    yield from (Fault(STORE, None, told) for told in store.integrity())
     read = _Entries(store)
-    yield from read.faults()
-    yield from _checkpoint(store, known, read.edge)
-    try:
-        position = first_difference(store)
-        if position is not None:
-            yield Fault(FACTS, position, "they are not what the event says")
-        yield from _tombstones(store)
-    except _UNREADABLE:
-        yield Fault(FACTS, None, "they cannot be derived from events that cannot be read")
+    for part, look in (
+        (STORE, lambda: (Fault(STORE, None, told) for told in store.integrity())),
+        (EVENT, read.faults),
+        (CHECKPOINT, lambda: _checkpoint(store, known, read.edge)),
+        (FACTS, lambda: _facts(store)),
+        (TOMBSTONES, lambda: _tombstones(store)),
+    ):
+        try:
+            yield from look()
+        except _UNREADABLE:
+            yield Fault(part, None, _NOTHING.get(part, "they cannot be read"))
+
+
+_UNDERIVED = "they cannot be derived from events that cannot be read"
+_NOTHING = {FACTS: _UNDERIVED, TOMBSTONES: _UNDERIVED, CHECKPOINT: "there is none that can be read"}
+
+
+def _facts(store: Store) -> Iterator[Fault]:
+    position = first_difference(store)
+    if position is not None:
+        yield Fault(FACTS, position, "they are not what the event says")
 
 
 class _Entries:
@@ -100,7 +111,7 @@ class _Entries:
         for (level, index), made in sorted(self.edge.changed().items()):
             try:
                 held = self._store.tile(Tile(level, index, len(made) // HASH_BYTES))
-            except VerificationError:
+            except _UNREADABLE:
                 held = b""
             if held != made:
                 differs = (
@@ -127,9 +138,6 @@ def _checkpoint(store: Store, known: Collection[VerifierKey], edge: Edge) -> Ite
         head = checkpoint.opened(text, known, store.origin) if known else checkpoint.unverified(text)
     except VerificationError as error:
         yield Fault(CHECKPOINT, None, str(error))
-        return
-    except _UNREADABLE:
-        yield Fault(CHECKPOINT, None, "there is none that can be read")
         return
     if head.origin != store.origin:
         yield Fault(CHECKPOINT, None, "it is of another log than the store says")
