@@ -57,7 +57,7 @@ bench: setup
 
 # One resolution for all three Pythons; needs uv. Review the difference before you commit it.
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev --upgrade \
+	uv pip compile pyproject.toml --universal --python-version 3.11 --extra all --group dev --upgrade \
 	  --generate-hashes --no-annotate --no-header --quiet --output-file requirements/lock.txt
 
 # A source archive and a wheel in dist/, of a tree that passes.

@@ -16,6 +16,7 @@ from sayso.consent import receipt_check
 from sayso.consent.receipt_check import Verified
 from sayso.errors import StaleError, UsageError, VerificationError
 from sayso.gate import manifest
+from sayso.gate.job import COPY
 from sayso.gate.output import PERMITTED
 from sayso.gate.replaying import replay
 from sayso.gate.verify import Difference
@@ -90,6 +91,8 @@ def open_release(directory: str | Path, *, at: Instant | None = None) -> ds.Data
     said: dict[str, Any] = manifest.read(root)
     if said.get("kind") != "release":
         raise VerificationError(f"`{root.name}` is a replay, and nothing is trained on one; gate a release")
+    if said.get("emit") != COPY:
+        raise VerificationError(f"`{root.name}` holds no copy of the records; open it with `open_selection`")
     found = verify(root)
     if found:
         raise VerificationError(f"`{root.name}` is not what its manifest says: {found[0]}; gate it again")

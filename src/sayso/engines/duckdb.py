@@ -64,13 +64,14 @@ class DuckDBEngine:
             looks_up = plain(shape, dimensions) and not question.stale
             corpus, tables = _prepared(connection, question, looks_up=looks_up)
             if looks_up:
-                lookup = Lookup(question.snapshot)
+                lookup = Lookup(question.snapshot, behind=question.behind)
                 yield from map(lookup.numbered, _stream(connection, keyed(corpus, shape, tables, dimensions)))
                 return
             told = verdicts(corpus, shape, tables, dimensions, stale=question.stale)
-            resting = any(answers.column(name).null_count < len(answers) for name in ("slot", "position"))
+            behind = question.behind
+            resting = behind and any(answers.column(name).null_count < len(answers) for name in ("slot", "position"))
             packing = Packing.of(question.snapshot)
-            yield from _stream(connection, numbered(told, packing, several=shape.several, positions=resting))
+            yield from _stream(connection, numbered(told, packing, several=shape.several and behind, positions=resting))
 
     def strangers(self, question: Question) -> Iterator[pa.RecordBatch]:
         """The `id` of each subject of the corpus whom the snapshot does not know, once each."""

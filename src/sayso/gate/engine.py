@@ -38,6 +38,8 @@ class Question:
     reserving: tuple[str, ...]
     stale: bool = False
     id_type: IdType | None = None
+    behind: bool = True
+    """Whether it is asked what denials rest on: the subject and the event's position."""
 
 
 class Engine(Protocol):

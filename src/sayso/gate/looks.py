@@ -54,7 +54,7 @@ def verdicts(look: Look, question: Question, rows: int, engine: Engine) -> Verdi
         combinations = engine.combinations(question)
         answered = accounts.answered(question.snapshot, combinations, relevance, look.view.known)
         question = replace(question, snapshot=answered)
-    return collect(engine.verdicts(question), rows, Codec(question.snapshot), look.ids)
+    return collect(engine.verdicts(question), rows, Codec(question.snapshot), look.ids, behind=question.behind)
 
 
 class _Both(Codec):

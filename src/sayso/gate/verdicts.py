@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from sayso.policy.verdict import Outcome
 from sayso.territory import canonical
 
 Packed = npt.NDArray[np.uint32]
+Counts: TypeAlias = Counter[tuple[int, str | None]]
+"""How many records have each packed number; with the territory written on them, where the verdict is of it."""
 UNANSWERED = np.uint32(0xFFFFFFFF)
 TALLIED = 1 << 21
 """Numbers below this are counted in an array as long as the greatest, sooner than by sorting them."""
@@ -49,10 +51,14 @@ class Codec:
         if self.width * len(self._outcomes) >= int(UNANSWERED):
             raise EngineError("this use has more distinct verdicts than the gate can pack; narrow its rules")
         self.permits = np.array([outcome != NO_OBJECTION and Outcome(outcome).permits for outcome in self._outcomes])
+        # Dividing is what takes long: where there are few numbers, each has its answer.
+        few = self.width * len(self.permits) <= TALLIED
+        self._permits_number = np.repeat(self.permits, self.width) if few else None
 
     def permitted(self, packed: Packed) -> npt.NDArray[np.bool_]:
         """Which of these records are permitted."""
-        mask: npt.NDArray[np.bool_] = self.permits[packed // self.width]
+        held = self._permits_number
+        mask: npt.NDArray[np.bool_] = self.permits[packed // self.width] if held is None else held[packed]
         return mask
 
     def of_written(self, packed: Packed) -> npt.NDArray[np.bool_]:
@@ -95,7 +101,12 @@ class Verdicts:
         """Which records in [first, until) are permitted."""
         return self.codec.permitted(self.packed[first:until])
 
-    def counts(self, first: int, until: int, territories: pa.Array | None = None) -> Counter[tuple[int, str | None]]:
+    def any_of_written(self, first: int, until: int) -> bool:
+        """Whether the verdict on any record in [first, until) is of the territory written on it."""
+        numbers = np.array([number for number, _ in _counted(self.packed[first:until])], np.uint32)
+        return bool(self.codec.of_written(numbers).any())
+
+    def counts(self, first: int, until: int, territories: pa.Array | None = None) -> Counts:
         """How many records in [first, until) have each packed number; with the territory written on them (one for
         each of `territories`), where the verdict is of it.
         """
@@ -122,7 +133,7 @@ def canonical_codes(territories: pa.Array) -> tuple[npt.NDArray[np.int64], list[
     return code_of[encoded.indices.fill_null(len(plain)).to_numpy(zero_copy_only=False)], said
 
 
-def _counted(numbers: npt.NDArray[Any]) -> Counter[tuple[int, str | None]]:
+def _counted(numbers: npt.NDArray[Any]) -> Counts:
     """How many rows have each number, and no territory beside."""
     if len(numbers) and int(numbers.max()) < TALLIED:
         tally = np.bincount(numbers)
@@ -133,8 +144,10 @@ def _counted(numbers: npt.NDArray[Any]) -> Counter[tuple[int, str | None]]:
     return Counter({(number, None): count for number, count in zip(found.tolist(), counts.tolist(), strict=True)})
 
 
-def collect(batches: Iterable[pa.RecordBatch], rows: int, codec: Codec, ids: pa.DataType) -> Verdicts:
-    """The verdicts of `rows` records, from an engine's batches in any order.
+def collect(
+    batches: Iterable[pa.RecordBatch], rows: int, codec: Codec, ids: pa.DataType, *, behind: bool = True
+) -> Verdicts:
+    """The verdicts of `rows` records, from an engine's batches in any order; `behind`, with what denials rest on.
 
     Raises EngineError unless each record has exactly one verdict.
     """
@@ -146,13 +159,15 @@ def collect(batches: Iterable[pa.RecordBatch], rows: int, codec: Codec, ids: pa.
         numbers = batch.column("number").to_numpy(zero_copy_only=False)
         packed[row] = numbers
         answered += len(row)
+        if not behind:
+            continue
         refused = np.flatnonzero(~codec.permitted(numbers))
         of = pa.array(refused)
-        whose, behind = (
+        whose, position = (
             batch.column(name).cast(kind).take(of) if name in batch.schema.names else pa.nulls(len(of), kind)
             for name, kind in (("id", ids), ("position", pa.int64()))
         )
-        denied.append((row[refused], whose, behind))
+        denied.append((row[refused], whose, position))
     if answered != rows or (packed == UNANSWERED).any():
         raise EngineError(f"the engine gave {answered} verdicts for {rows} records, not one for each")
     return Verdicts(codec, packed, _in_order(denied, ids))

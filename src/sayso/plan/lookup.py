@@ -16,12 +16,12 @@ NO_POSITION = -1
 
 
 class Lookup:
-    """The answers of one snapshot by key, as `gate.numbered` packs them.
+    """The answers of one snapshot by key, as `gate.numbered` packs them; `behind`, with the positions of denials.
 
     Raises EngineError for a snapshot whose answers are not dense, as where the use asks for the account.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, *, behind: bool = True) -> None:
         answers, packing = snapshot.answers, Packing.of(snapshot)
         keys = answers.column("key").to_numpy()
         if snapshot.accounts is not None or not np.array_equal(keys, np.arange(len(keys))):
@@ -34,10 +34,10 @@ class Lookup:
         result, territory = numbers("result", UNREADABLE), numbers("territory", NONE)
         self._packed = (result * packing.territories + territory - NONE) * packing.categories + 1
         self._slot, self._position = numbers("slot", NO_POSITION), numbers("position", NO_POSITION)
-        self._rests = bool((self._slot >= 0).any() or (self._position >= 0).any())
-        behind = snapshot.standing.column("behind").combine_chunks()
-        self._behind = behind.values.to_numpy()
-        self._starts = behind.offsets.to_numpy()
+        self._rests = behind and bool((self._slot >= 0).any() or (self._position >= 0).any())
+        lists = snapshot.standing.column("behind").combine_chunks()
+        self._behind = lists.values.to_numpy()
+        self._starts = lists.offsets.to_numpy()
 
     def numbered(self, keyed: pa.RecordBatch) -> pa.RecordBatch:
         """Rows of `gate.keyed` as those of `gate.numbered`."""
