@@ -30,11 +30,8 @@ def made(house: Platform, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus, a copy, a selection and one with a report, of one instant."""
     folder = tmp_path_factory.mktemp("selected")
     source, at = corpus(folder / "in", records(60), files=3), house.now()
-    for name, more in {
-        "copy": {},
-        "plain": {"emit": "selection"},
-        "told": {"emit": "selection", "report": True},
-    }.items():
+    plain: dict[str, Any] = {"emit": "selection"}
+    for name, more in (("copy", {}), ("plain", plain), ("told", plain | {"report": True})):
         house.gate(source, folder / name, at=at, canaries=4, **more)
     return folder
 
