@@ -39,7 +39,17 @@ class Look:
 
 
 def verdicts(look: Look, question: Question, rows: int, engine: Engine) -> Verdicts:
-    """What an engine says of `rows` records, by what was seen.
+    """What an engine says of `rows` records, by what was seen."""
+    return told(look, prepared(look, question, engine), rows, engine)
+
+
+def told(look: Look, question: Question, rows: int, engine: Engine) -> Verdicts:
+    """The same, of a question that was prepared."""
+    return collect(engine.verdicts(question), rows, Codec(question.snapshot), look.ids, behind=question.behind)
+
+
+def prepared(look: Look, question: Question, engine: Engine) -> Question:
+    """A question with a snapshot that answers for all of its records, or for any part of them.
 
     Who was erased is known by what the corpus holds alone, so those are looked for among its strangers first. Of a use
     that asks for the account, the answers that the corpus asks for are decided on the way.
@@ -54,7 +64,7 @@ def verdicts(look: Look, question: Question, rows: int, engine: Engine) -> Verdi
         combinations = engine.combinations(question)
         answered = accounts.answered(question.snapshot, combinations, relevance, look.view.known)
         question = replace(question, snapshot=answered)
-    return collect(engine.verdicts(question), rows, Codec(question.snapshot), look.ids, behind=question.behind)
+    return question
 
 
 class _Both(Codec):

@@ -5,7 +5,10 @@ A snapshot's answers are dense, so that a key is a row of them; and what a denia
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from sayso.errors import EngineError
@@ -13,6 +16,7 @@ from sayso.plan.gate import NONE, UNREADABLE, Packing
 from sayso.plan.snapshot import Snapshot
 
 NO_POSITION = -1
+Numbers: TypeAlias = npt.NDArray[Any]
 
 
 class Lookup:
@@ -42,7 +46,11 @@ class Lookup:
     def numbered(self, keyed: pa.RecordBatch) -> pa.RecordBatch:
         """Rows of `gate.keyed` as those of `gate.numbered`."""
         key, category, person = (keyed.column(name).to_numpy() for name in ("key", "category", "person"))
-        columns = {"row": keyed.column("row"), "number": pa.array((self._packed[key] + category).astype(np.uint32))}
+        return self.told(keyed.column("row"), key, category, person)
+
+    def told(self, row: pa.Array, key: Numbers, category: Numbers, person: Numbers) -> pa.RecordBatch:
+        """The same, of columns as arrays."""
+        columns = {"row": row, "number": pa.array((self._packed[key] + category).astype(np.uint32))}
         if self._rests:
             position = self._position[key]
             own = np.flatnonzero(self._slot[key] >= 0)
