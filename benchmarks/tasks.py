@@ -157,6 +157,7 @@ def select(ledger: str, purpose: str, kept: str, *corpora: str) -> dict[str, Any
     with open_ledger(ledger, now=lambda: data.AT) as opened, _scratch(Path(corpora[0]).parent) as scratch:
         pinned = snapshots.load(Path(kept))
         corpus = str(_several(corpora, scratch / "in"))
+        pa.array([1]).to_numpy()  # loads pandas, if there is one: the loading of libraries is not measured
         clock = _Clock()
         job = Job(
             Use(purpose, data.RECIPIENT, data.AT), kept_in is not None, (corpus,), data.COLUMNS, kept_in or scratch / "out",

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypedDict
 
-from sayso import wiring
+from sayso import instant, wiring
 from sayso.api import sources
 from sayso.api.given import Instant, instant_of
 from sayso.api.policies import PolicyLike, policy_of
@@ -17,6 +17,7 @@ from sayso.errors import EngineError, UsageError
 from sayso.gate import manifest as manifests
 from sayso.gate.columns import Columns, columns_from_yaml
 from sayso.gate.engine import Progress, silent
+from sayso.gate.job import MEMORY
 from sayso.gate.run import Job, Outcome, run
 from sayso.ledger import events as e
 from sayso.policy.facts import Use
@@ -41,6 +42,10 @@ class GateOptions(TypedDict, total=False):
     """What is written of paths: the permitted records again, or for each file the set of its permitted rows."""
     report: bool
     """Whether a selection has a report of the denied records, which a copy always has."""
+    resume: bool
+    """Whether to go on where a gate was that was asked the same and was killed, if one was."""
+    since: str | Path | None
+    """An output made before, or its manifest: files in which no verdict can have changed are taken from it."""
     dry_run: bool
     """Whether only the counts are found, and nothing is written."""
     canaries: int
@@ -48,7 +53,7 @@ class GateOptions(TypedDict, total=False):
     dataset: str | None
     """A name under which to record in the ledger what was built. Not for a replay, nor for a dry run."""
     memory: str | None
-    """The engine's limit, such as `1GiB`."""
+    """How much may be taken to decide and to write, such as `1GiB`; beside it there are the snapshot and libraries."""
     threads: int | None
     """How many threads to work with."""
     progress: Progress
@@ -68,6 +73,8 @@ def gate(
     policy: PolicyLike | None = None,
     emit: Literal["copy", "selection"] = "copy",
     report: bool = False,
+    resume: bool = False,
+    since: str | Path | None = None,
     dry_run: bool = False,
     canaries: int = 0,
     dataset: str | None = None,
@@ -85,9 +92,12 @@ def gate(
         raise UsageError(f"expected `copy` or `selection` to emit, got `{emit}`")
     mapped = columns if isinstance(columns, Columns) else columns_from_yaml(Path(columns))
     use = Use(purpose, recipient, parts.now() if at is None else instant_of(at))
-    asked = _Asked(emit, report, policy_of(policy), position, canaries)
+    limit = MEMORY if memory is None else wiring.bytes_of(memory)
+    asked = _Asked(emit, report, policy_of(policy), position, canaries, resume, _earlier(since), limit)
     task = _Task(parts, use, release, mapped, asked, memory, threads, progress)
     paths = sources.paths_of(source)
+    if paths is None and (resume or since is not None):
+        raise UsageError("only a gate of files goes on, or takes files from one before; name paths")
     if paths is None and emit != "copy":
         raise UsageError("a selection is of files; write the table as Parquet and name that")
     output = None if into is None or dry_run else Path(into)
@@ -117,6 +127,14 @@ def _table(task: _Task, source: Any, output: Path | None, *, dry_run: bool) -> t
     return made, staged.pick(mask), denied
 
 
+def _earlier(since: str | Path | None) -> Path | None:
+    """The directory of an output, which may be named by its manifest."""
+    if since is None:
+        return None
+    path = Path(since)
+    return path.parent if path.name == manifests.FILE else path
+
+
 class _Asked(NamedTuple):
     """What is asked beside the use."""
 
@@ -125,6 +143,9 @@ class _Asked(NamedTuple):
     policy: Policy | None
     position: int | None
     canaries: int
+    resume: bool
+    since: Path | None
+    memory: int
 
 
 class _Task:
@@ -151,10 +172,11 @@ class _Task:
 
 def _built(dataset: str, output: Path, manifest: dict[str, Any], use: Use) -> e.DatasetBuilt:
     look = manifest["looks"][-1]
+    at = instant.parse(manifest["use"]["at"])
     return e.DatasetBuilt(
         dataset=dataset,
         manifest=digest_file(output / manifests.FILE),
-        use=e.UseRef(purpose=use.purpose, recipient=use.recipient, at=use.at),
+        use=e.UseRef(purpose=use.purpose, recipient=use.recipient, at=at),
         policy=look["policy"],
         position=look["position"],
     )

@@ -36,6 +36,8 @@ def gate(
     policy: Path | None = None,
     emit: Literal["copy", "selection"] = "copy",
     report: bool = False,
+    resume: bool = False,
+    since: Path | None = None,
     dry_run: bool = False,
     canaries: int = 0,
     dataset: str | None = None,
@@ -96,6 +98,10 @@ def gate(
         `copy` writes the permitted records again; `selection` writes for each file only which rows they are in.
     report
         Report the denied records beside a selection too; beside a copy they always are.
+    resume
+        Go on where a gate was that was asked the same and was killed, if one was.
+    since
+        An output made before, or its manifest: what cannot have changed since is taken from it.
     dry_run
         Only count; write nothing.
     canaries
@@ -103,7 +109,7 @@ def gate(
     dataset
         Record in the ledger, under this name, what was built.
     memory
-        The engine's limit, such as `1GiB`.
+        How much may be taken to decide and to write, such as `1GiB`, beside the snapshot.
     threads
         How many threads to work with.
     """
@@ -122,7 +128,7 @@ def gate(
     with context.ledger() as ledger, context.progress() as tell:
         made = ledger.gate(
             list(sources), purpose=purpose, recipient=recipient, columns=mapped, into=into, at=at, position=position,
-            policy=policy, emit=emit, report=report, dry_run=dry_run, canaries=canaries, dataset=dataset, memory=memory, threads=threads,
+            policy=policy, emit=emit, report=report, resume=resume, since=since, dry_run=dry_run, canaries=canaries, dataset=dataset, memory=memory, threads=threads,
             progress=tell,
         )  # fmt: skip
     document = made.manifest | {"output": None if made.output is None else str(made.output)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
@@ -14,12 +14,13 @@ from typing import TypeAlias, TypeVar
 import pyarrow as pa
 
 from sayso.errors import CanaryError, EngineError
+from sayso.gate.budget import Budget, needs
 from sayso.gate.counting import Cell, cells
 from sayso.gate.engine import Engine, Part, Progress, Question
 from sayso.gate.inputs import Input
 from sayso.gate.job import Job
-from sayso.gate.looks import Look, changed, merged, prepared, told, verdicts
-from sayso.gate.output import Gated, Made, Piece, copy_file, count_file, hash_file
+from sayso.gate.looks import Look, alike, changed, merged, prepared, told, verdicts
+from sayso.gate.output import Gated, Made, Piece, copy_file, count_file, counted, hash_file
 from sayso.gate.place import sync
 from sayso.gate.report import Report
 from sayso.gate.selecting import select_file
@@ -27,8 +28,8 @@ from sayso.gate.selection import KIND as SELECTION
 from sayso.gate.verdicts import Codec, Verdicts, chunks, collect
 from sayso.ledger.identity import IdType
 
-Ask: TypeAlias = Callable[[int, int], Verdicts]
-"""The verdicts of a range of files, canaries beside them."""
+Ask: TypeAlias = Callable[[Sequence[int]], Verdicts]
+"""The verdicts of some files, by number, canaries beside them."""
 Found = TypeVar("Found")
 
 
@@ -48,38 +49,67 @@ class Gating:
         self.done, self.id_type = 0, id_type
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        self._budget = Budget(job.memory)
 
-    def all(self, look: Look) -> list[Gated]:
-        """Every file, by one look."""
-        ask, most = self._asking(look)
-        return list(self._each(most, ask, lambda index, at, found: self._made(index, at, found, look)))
+    def all(self, look: Look, already: Mapping[int, Gated], log: Callable[[Gated], None]) -> list[Gated]:
+        """Every file, by one look, but for those that are done `already`. The `log` is told once one is on the disk."""
+        left = [index for index in range(len(self.files)) if index not in already]
+        for gated in already.values():
+            self._tell(gated.input.rows)
+        ask, most = self._asking(look, left)
+        made = self._each(left, most, ask, lambda index, at, found: self._made(index, at, found, look), log)
+        found = dict(already) | dict(zip(left, made, strict=True))
+        return [found[index] for index in range(len(self.files))]
 
     def again(self, first: Look, second: Look, gated: Sequence[Gated]) -> list[Gated]:
         """Every file by both looks: those are written again in which the second denies what the first let through."""
         self.done = 0
-        (one, most), (other, least) = self._asking(first), self._asking(second)
+        every = range(len(self.files))
+        (one, most), (other, least) = self._asking(first, every), self._asking(second, every)
 
         def settled(index: int, at: int, found: _Both) -> Gated:
             if not changed(found.before, found.after, at, at + self.files[index].rows):
                 return gated[index]
             return self._made(index, at, found.merged, second)
 
-        def both(start: int, stop: int) -> _Both:
-            return _Both(one(start, stop), other(start, stop))
+        def both(which: Sequence[int]) -> _Both:
+            return _Both(one(which), other(which))
 
-        return list(self._each(max(most, least), both, settled))
+        return list(self._each(every, max(most, least), both, settled, lambda _: None))
 
-    def _asking(self, look: Look) -> tuple[Ask, int]:
+    def same(self, earlier: Sequence[Look], look: Look, which: Sequence[int]) -> dict[int, Counter[Cell]]:
+        """Those of some files of which one look says, of every record, just what earlier looks said; with their counts."""
+        asks = [self._asking(one, which) for one in (*earlier, look)]
+        most = max(most for _, most in asks)
+        found: dict[int, Counter[Cell]] = {}
+        since = earlier[0].pinned.position
+        for start, stop in chunks([self.files[index].rows for index in which], most):
+            some, at = which[start:stop], 0
+            if not sum(self.files[index].rows for index in some):
+                continue
+            *before, now = (ask(some) for ask, _ in asks)
+            for index in some:
+                until = at + self.files[index].rows
+                held = before[0]
+                if len(before) > 1 and changed(before[0], before[1], at, until):
+                    held = merged(before[0], before[1])
+                if alike(held, now, at, until, since):
+                    piece = Piece(self.files[index], at, now, self.job.columns, lambda _: None, self._stopped)
+                    found[index] = cells(counted(piece), now.codec.read)
+                at = until
+        return found
+
+    def _asking(self, look: Look, which: Sequence[int]) -> tuple[Ask, int]:
         """How the verdicts of some files are asked for, and of how many records at once."""
-        whole, rows = self._question(look, 0, len(self.files))
+        whole, rows = self._question(look, which)
         most = self.engine.records_at_once(whole) if rows else 1
         ready = None
         if rows and most == 1:
             self.progress("deciding", 0, rows)
             ready = prepared(look, whole, self.engine)
 
-        def ask(start: int, stop: int) -> Verdicts:
-            question, rows = self._question(look, start, stop)
+        def ask(some: Sequence[int]) -> Verdicts:
+            question, rows = self._question(look, some)
             if not rows:
                 return collect((), 0, Codec(look.pinned.snapshot), look.ids)
             if ready is None:
@@ -92,9 +122,9 @@ class Gating:
 
         return ask, most
 
-    def _question(self, look: Look, start: int, stop: int) -> tuple[Question, int]:
+    def _question(self, look: Look, which: Sequence[int]) -> tuple[Question, int]:
         """The question about some files, the canaries after them, and how many records it is about."""
-        asked = [*self.files[start:stop], *([] if self.planted is None else [self.planted])]
+        asked = [*(self.files[index] for index in which), *([] if self.planted is None else [self.planted])]
         parts, at = [], 0
         for file in asked:
             parts.append(Part(file.path, file.rows, at))
@@ -103,7 +133,7 @@ class Gating:
         held = tuple(part for part in parts if part.rows)
         return Question(
             held, self.job.columns, self.files[0].schema, look.pinned.snapshot, reserving, look.stale, self.id_type,
-            self.job.reports,
+            self.job.reports or self.job.since is not None,
         ), at  # fmt: skip
 
     def _check_canaries(self, found: Verdicts, rows: int) -> None:
@@ -114,31 +144,32 @@ class Gating:
                 raise CanaryError(f"{passed} of {self.planted.rows} planted records that must be denied were permitted")
 
     def _each(
-        self, most: int, ask: Callable[[int, int], Found], make: Callable[[int, int, Found], Gated]
-    ) -> Iterator[Gated]:
+        self, which: Sequence[int], most: int, ask: Callable[[Sequence[int]], Found],
+        make: Callable[[int, int, Found], Gated], log: Callable[[Gated], None],
+    ) -> Iterator[Gated]:  # fmt: skip
         """What is made of each file, in order, of what is found about it and the row of its first record in that.
 
         What is read is hashed, and what is written reaches the disk, while other files are made.
         """
-        ranges = chunks([file.rows for file in self.files], most)
         with ThreadPoolExecutor(self.job.threads) as pool, ThreadPoolExecutor(1) as disk:
             pending: list[Future[Gated]] = []
             flushed: list[Future[None]] = []
             try:
-                for start, stop in ranges:
+                for start, stop in chunks([self.files[index].rows for index in which], most):
+                    some = which[start:stop]
                     if most == 1:
                         # A range of more than one file is of one that has records, and of empty ones.
-                        pending += [pool.submit(self._one, ask, make, index) for index in range(start, stop)]
+                        pending += [pool.submit(self._one, ask, make, index) for index in some]
                         continue
-                    found, at = ask(start, stop), 0
-                    for index in range(start, stop):
-                        pending.append(pool.submit(make, index, at, found))
+                    found, at = ask(some), 0
+                    for index in some:
+                        pending.append(pool.submit(self._within, make, index, at, found))
                         at += self.files[index].rows
                     for made in pending:
-                        yield self._flushing(made.result(), disk, flushed)
+                        yield self._flushing(made.result(), disk, flushed, log)
                     pending = []
                 for made in pending:
-                    yield self._flushing(made.result(), disk, flushed)
+                    yield self._flushing(made.result(), disk, flushed, log)
                 for flushing in flushed:
                     flushing.result()
             except (OSError, pa.ArrowException) as error:
@@ -151,12 +182,25 @@ class Gating:
         self._stopped.clear()
 
     def _one(
-        self, ask: Callable[[int, int], Found], make: Callable[[int, int, Found], Gated], index: int
+        self, ask: Callable[[Sequence[int]], Found], make: Callable[[int, int, Found], Gated], index: int
     ) -> Gated:  # fmt: skip
-        return make(index, 0, ask(index, index + 1))
+        with self._budget.taking(needs(self.files[index], self.job)):
+            return make(index, 0, ask((index,)))
 
-    def _flushing(self, gated: Gated, disk: ThreadPoolExecutor, flushed: list[Future[None]]) -> Gated:
-        flushed += [disk.submit(sync, self.work / written.path) for written in gated.written]
+    def _within(self, make: Callable[[int, int, Found], Gated], index: int, at: int, found: Found) -> Gated:
+        with self._budget.taking(needs(self.files[index], self.job)):
+            return make(index, at, found)
+
+    def _flushing(
+        self, gated: Gated, disk: ThreadPoolExecutor, flushed: list[Future[None]], log: Callable[[Gated], None]
+    ) -> Gated:
+        def flush() -> None:
+            for written in gated.written:
+                sync(self.work / written.path)
+            if not self._stopped.is_set():
+                log(gated)
+
+        flushed.append(disk.submit(flush))
         return gated
 
     def _made(self, index: int, at: int, found: Verdicts, look: Look) -> Gated:

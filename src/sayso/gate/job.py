@@ -14,6 +14,10 @@ COPY = "copy"
 """The permitted records are written again."""
 
 
+MEMORY = 900 << 20
+"""In bytes, unless said otherwise."""
+
+
 @dataclass(frozen=True)
 class Job:
     """What a gate is asked.
@@ -22,7 +26,9 @@ class Job:
     `policy` and no `position`, and `use.at` is the instant at which it begins. Anything else is a replay. Without an
     `output` nothing is written and only the counts are found. `snapshot` is one that was kept, to be used instead of
     a fresh one. `threads` files are written at once. What is emitted is a `copy` or a `selection` (`emit`), of which
-    a `report` of the denied records is made only where it is asked for.
+    a `report` of the denied records is made only where it is asked for. To `resume` is to go on where a gate was that
+    was asked the same and was killed. Files in which nothing can have changed `since` an output was made are taken from
+    it. So many files at once are written as fit into `memory`, in bytes.
     """
 
     use: Use
@@ -37,6 +43,9 @@ class Job:
     threads: int = 2
     emit: str = COPY
     report: bool = False
+    resume: bool = False
+    since: Path | None = None
+    memory: int = MEMORY
 
     @property
     def reports(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sayso.consent.reader import View
 from sayso.errors import EngineError
@@ -16,6 +17,7 @@ from sayso.plan import accounts
 from sayso.plan.relevance import Relevance
 from sayso.plan.snapshot import with_buried
 from sayso.policy.facts import Id
+from sayso.policy.verdict import Outcome
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,29 @@ class _Both(Codec):
 def changed(first: Verdicts, second: Verdicts, start: int, until: int) -> bool:
     """Whether the second look denies any record in [start, until) that the first let through."""
     return bool((first.permitted(start, until) & ~second.permitted(start, until)).any())
+
+
+def alike(before: Verdicts, now: Verdicts, start: int, until: int, since: int) -> bool:
+    """Whether two looks say the same of every record in [start, until), and of what denials rest on.
+
+    An erasure reaches back to a look before it: a record denied for one from position `since` on is said otherwise.
+    """
+    pairs = before.packed[start:until].astype(np.uint64) << np.uint64(32) | now.packed[start:until]
+    for pair in np.unique(pairs).tolist():
+        answer = now.codec.read(pair & 0xFFFFFFFF)
+        if before.codec.read(pair >> 32) != answer:
+            return False
+    one, other = before.denials.within(start, until), now.denials.within(start, until)
+    if not (
+        np.array_equal(one.rows, other.rows) and one.ids.equals(other.ids) and one.positions.equals(other.positions)
+    ):
+        return False
+    erased = [n for n in np.unique(now.packed[start:until]).tolist() if now.codec.read(n).outcome is Outcome.ERASED]
+    if not erased:
+        return True
+    late = np.isin(now.packed[other.rows], np.array(erased, np.uint32))
+    at = other.positions.filter(pa.array(late))
+    return not at.null_count and not bool(pc.any(pc.greater_equal(at, since)).as_py())
 
 
 def merged(first: Verdicts, second: Verdicts) -> Verdicts:

@@ -54,6 +54,7 @@ class Codec:
         # Dividing is what takes long: where there are few numbers, each has its answer.
         few = self.width * len(self.permits) <= TALLIED
         self._permits_number = np.repeat(self.permits, self.width) if few else None
+        self._written_number = self._of_written(np.arange(self.width * len(self.permits))) if few else None
 
     def permitted(self, packed: Packed) -> npt.NDArray[np.bool_]:
         """Which of these records are permitted."""
@@ -63,6 +64,11 @@ class Codec:
 
     def of_written(self, packed: Packed) -> npt.NDArray[np.bool_]:
         """Which of these verdicts are of the territory written on the record."""
+        held = self._written_number
+        mask: npt.NDArray[np.bool_] = self._of_written(packed) if held is None else held[packed]
+        return mask
+
+    def _of_written(self, packed: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         mask: npt.NDArray[np.bool_] = packed // len(self._categories) % len(self._territories) == WRITTEN
         return mask
 

@@ -7,7 +7,6 @@ what `gate.keyed` says.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,28 +23,37 @@ Codes: TypeAlias = npt.NDArray[np.int32]
 NEVER = np.iinfo(np.int64).max
 UNREAD = -(1 << 40)
 """What makes the place of a record on the axes negative, whatever it is added to."""
-SPARSE = 4
+SPARSE = 32
 """Ids that lie so far apart on average, or nearer, are found by their place."""
 CROWDED = 64
 """More ids with one hash than this are not looked through."""
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
+_ONE = np.uint64(1)
+_ROWS = 1 << 18
+"""So many people at a time are put into rows."""
+_STEP, _MORE = 4, 7
+"""Where the first class and the flag are among a row's numbers of 32 bits."""
 
 
 class Index:
-    """Where each of some ids is among them, -1 for any other."""
+    """Where each of some different ids is among them, -1 for any other.
+
+    Ids that lie near each other are bits of a long row, and the place of one is how many bits are set before it; of
+    others the hash leads to a few that are looked through.
+    """
 
     def __init__(self, ids: Ints) -> None:
-        self._count = len(ids)
-        self._low, self._high = (int(ids.min()), int(ids.max())) if len(ids) else (0, -1)
-        self._table: Codes | None = None
-        self._runs = False
-        self.fits = True
-        span = self._high - self._low + 1
-        if span == self._count and bool((ids[1:] > ids[:-1]).all()):
-            self._runs = True
-        elif span <= SPARSE * self._count + 1024:
-            self._table = np.full(span, ABSENT, np.int32)
-            self._table[ids - self._low] = np.arange(self._count, dtype=np.int32)
+        self._count, self.fits = len(ids), True
+        self._order: Codes | None = None
+        if not self._count:
+            return
+        self._low, self._high = int(ids.min()), int(ids.max())
+        self._near = self._high - self._low < SPARSE * self._count + 1024
+        if self._near:
+            if not bool((ids[1:] > ids[:-1]).all()):
+                self._order = np.argsort(ids, kind="stable").astype(np.int32)
+                ids = ids[self._order]
+            self._set(ids - self._low)
         else:
             self._shift = np.uint64(64 - (2 * self._count).bit_length())
             hashes = self._hash(ids)
@@ -60,18 +68,32 @@ class Index:
         """Where each id is."""
         if not self._count:
             return np.full(len(ids), ABSENT, np.int64)
-        if self._runs or self._table is not None:
-            place = ids - self._low
-            outside = (ids < self._low) | (ids > self._high)
-            if outside.any():
-                place[outside] = 0
-            found = place if self._table is None else self._table[place].astype(np.int64)
-            if outside.any():
-                found[outside] = ABSENT
-            return found
-        return self._hashed(ids)
+        return self._ranked(ids) if self._near else self._hashed(ids)
+
+    def _set(self, places: Ints) -> None:
+        """Sets the bits of some places that go up, and counts those before each word."""
+        word, bit = places >> 6, _ONE << (places & 63).astype(np.uint64)
+        firsts = np.flatnonzero(np.append(True, word[1:] != word[:-1]))
+        self._words = np.zeros((self._high - self._low >> 6) + 1, np.uint64)
+        self._words[word[firsts]] = np.bitwise_or.reduceat(bit, firsts)
+        before = np.cumsum(np.bitwise_count(self._words), dtype=np.int64)
+        self._before = np.append(0, before[:-1]).astype(np.int32)
+
+    def _ranked(self, ids: Ints) -> Ints:
+        outside = (ids < self._low) | (ids > self._high)
+        place = np.where(outside, 0, ids - self._low) if outside.any() else ids - self._low
+        at = place >> 6
+        word, bit = self._words.take(at), (place & 63).astype(np.uint64)
+        below = np.bitwise_count(word & ((_ONE << bit) - _ONE))
+        found: Ints = np.add(self._before.take(at), below, dtype=np.int64)
+        missing = ((word >> bit) & _ONE) == 0
+        if self._order is not None:
+            found = self._order.take(found, mode="clip").astype(np.int64)
+        found[missing | outside] = ABSENT
+        return found
 
     def _hashed(self, ids: Ints) -> Ints:
+        assert self._order is not None
         hashes = self._hash(ids)
         at, until = self._starts[hashes], self._starts[hashes + 1]
         found = np.full(len(ids), ABSENT, np.int64)
@@ -92,20 +114,15 @@ class Index:
 
 
 class Direct:
-    """The step functions of everybody whom one snapshot knows, by id, and its axes."""
+    """The step functions of everybody whom one snapshot knows, by id, and its axes.
+
+    A person is a row of 32 bytes: two borders, three classes and whether there are more steps.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._numbers = snapshot.dimensions
-        standing = snapshot.standing
-        self.index = Index(_ints(standing.column("subject")))
-        self._classes = np.empty((standing.num_rows, 3), np.int32)
-        for number, name in enumerate(("c0", "c1", "c2")):
-            self._classes[:, number] = _ints(standing.column(name), 0)
-        self._classes.shape = (-1,)
-        self._borders = [
-            _ints(standing.column(name), NEVER) for name in ("b1", "b2")
-            if standing.column(name).null_count < standing.num_rows
-        ]  # fmt: skip
+        self.index = Index(_ints(snapshot.standing.column("subject")))
+        self._people = _rows(snapshot.standing)
         self._overflow(snapshot)
         numbers = self._numbers
         self._cells = {
@@ -142,20 +159,19 @@ class Direct:
 
     def _steps(self, person: Ints, collected: Ints) -> Ints:
         """The class of each person at an instant."""
-        if not len(self._classes):
+        if not len(self._people):
             return np.full(len(person), self._numbers.absent, np.int64)
-        unknown = person < 0
-        held = np.where(unknown, 0, person) if unknown.any() else person
-        at = held * 3
-        for border in self._borders:
-            at += collected >= border[held]
-        step = self._classes[at].astype(np.int64)
+        rows = self._people.take(person, axis=0, mode="clip")
+        at = np.arange(_STEP, 8 * len(rows), 8)
+        at += collected >= rows[:, 0]
+        at += collected >= rows[:, 1]
+        numbers = rows.view(np.int32).reshape(-1)
+        step = numbers.take(at).astype(np.int64)
         if self._several is not None:
-            rows = np.flatnonzero(self._more[held])
-            if len(rows):
-                step[rows] = self._over(held[rows], collected[rows])
-        if unknown.any():
-            step[unknown] = self._numbers.absent
+            several = np.flatnonzero((numbers[_MORE::8] != 0) & (person >= 0))
+            if len(several):
+                step[several] = self._over(person[several], collected[several])
+        step[person < 0] = self._numbers.absent
         return step
 
     def _over(self, person: Ints, collected: Ints) -> Ints:
@@ -177,7 +193,6 @@ class Direct:
         self._several: Ints | None = None
         if not table.num_rows:
             return
-        self._more = np.asarray(snapshot.standing.column("more").combine_chunks())
         # One row more, of nobody, so that there is always a following one.
         self._owner = np.append(self.index.of(_ints(table.column("subject"))), ABSENT)
         self._starts = np.append(_ints(table.column("start"), -NEVER), NEVER)
@@ -204,6 +219,22 @@ class Direct:
         return np.array([*places, 0], np.int64)[_codes(territories)]
 
 
+def _rows(standing: pa.Table) -> Ints:
+    """Everybody's row, made a part at a time, so that little is in memory twice."""
+    people = np.empty((standing.num_rows, 4), np.int64)
+    at = 0
+    for part in standing.select(["b1", "b2", "c0", "c1", "c2", "more"]).to_batches(max_chunksize=_ROWS):
+        rows = people[at : at + part.num_rows]
+        numbers = rows.view(np.int32)
+        for place, name, otherwise in ((0, "b1", NEVER), (1, "b2", NEVER)):
+            rows[:, place] = part.column(name).fill_null(otherwise).to_numpy()
+        for place, name in ((4, "c0"), (5, "c1"), (6, "c2")):
+            numbers[:, place] = part.column(name).fill_null(0).to_numpy()
+        numbers[:, _MORE] = part.column("more").to_numpy(zero_copy_only=False)
+        at += part.num_rows
+    return people
+
+
 def _codes(encoded: pa.Array) -> Codes:
     """The codes of a dictionary's values, that of a null after the last."""
     indices = encoded.indices
@@ -214,10 +245,6 @@ def _codes(encoded: pa.Array) -> Codes:
 
 
 def _ints(column: pa.ChunkedArray, otherwise: int = 0) -> Any:
-    """Integers as an array, shared with the column where nothing in it is null."""
-    chunks: Sequence[pa.Array] = column.chunks
-    if column.null_count:
-        chunks = [chunk.fill_null(otherwise) for chunk in chunks]
-    if not chunks:
-        return np.empty(0, column.type.to_pandas_dtype())
-    return np.concatenate(chunks) if len(chunks) > 1 else chunks[0].to_numpy()
+    """Integers as an array, shared with the column where it is in one piece and nothing in it is null."""
+    held = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    return (held.fill_null(otherwise) if held.null_count else held).to_numpy()

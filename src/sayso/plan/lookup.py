@@ -36,7 +36,8 @@ class Lookup:
             return np.append(answers.column(name).fill_null(otherwise).to_numpy().astype(np.int64), otherwise)
 
         result, territory = numbers("result", UNREADABLE), numbers("territory", NONE)
-        self._packed = (result * packing.territories + territory - NONE) * packing.categories + 1
+        # Its category is added to each; that of none is -1, so that no number of a verdict is below 0.
+        self._packed = ((result * packing.territories + territory - NONE) * packing.categories + 1).astype(np.uint32)
         self._slot, self._position = numbers("slot", NO_POSITION), numbers("position", NO_POSITION)
         self._rests = behind and bool((self._slot >= 0).any() or (self._position >= 0).any())
         lists = snapshot.standing.column("behind").combine_chunks()
@@ -50,7 +51,7 @@ class Lookup:
 
     def told(self, row: pa.Array, key: Numbers, category: Numbers, person: Numbers) -> pa.RecordBatch:
         """The same, of columns as arrays."""
-        columns = {"row": row, "number": pa.array((self._packed[key] + category).astype(np.uint32))}
+        columns = {"row": row, "number": pa.array(self._packed.take(key) + category.astype(np.uint32))}
         if self._rests:
             position = self._position[key]
             own = np.flatnonzero(self._slot[key] >= 0)
