@@ -35,7 +35,7 @@ Clock = Callable[[], int]
 Location: TypeAlias = Path | PostgresUrl
 """Where a ledger is: a file of SQLite's, or a schema of a PostgreSQL database."""
 _MOST_THREADS = 1024
-_MEMORY = re.compile(r"[1-9]\d{0,8}(\.\d+)? ?([KMGT]i?)?B", re.ASCII)
+_MEMORY = re.compile(r"([1-9]\d{0,8}(?:\.\d+)?) ?([KMGT]i?)?B", re.ASCII)
 
 
 def _pause() -> None:
@@ -198,13 +198,23 @@ def _origin(where: Location, files: KeyFiles) -> str:
     return f"sayso.invalid/{stem}-{os.urandom(6).hex()}"
 
 
+def bytes_of(memory: str) -> int:
+    """A limit of memory such as `1GiB` in bytes. Raises UsageError for one that cannot be."""
+    found = _MEMORY.fullmatch(memory)
+    if found is None:
+        raise UsageError(f"expected a limit of memory such as `1GiB` or `800MB`, got `{memory}`")
+    scale = found[2] or ""
+    unit = (1024 if scale.endswith("i") else 1000) ** " KMGT".index(scale[:1] or " ")
+    return int(float(found[1]) * unit)
+
+
 def engine(*, memory: str | None = None, threads: int | None = None, spill: Path | None = None) -> Engine:
     """The gate's engine. `memory` is a limit such as `1GiB`; `spill` where it puts what does not fit.
 
     Raises UsageError for a limit that cannot be.
     """
-    if memory is not None and not _MEMORY.fullmatch(memory):
-        raise UsageError(f"expected a limit of memory such as `1GiB` or `800MB`, got `{memory}`")
+    if memory is not None:
+        bytes_of(memory)
     if threads is not None and not 1 <= threads <= _MOST_THREADS:
         raise UsageError(f"expected from 1 to {_MOST_THREADS} threads, got `{threads}`")
     from sayso.engines import duckdb  # slow to import, and a decision needs none
