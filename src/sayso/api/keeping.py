@@ -89,7 +89,7 @@ class Log:
         """
         self._parts.store.backup(Path(path))
 
-    def move(self, where: str | Path) -> int:
+    def move(self, where: str | wiring.Location) -> int:
         """Copies the ledger into a new one in a file, or at a URL of PostgreSQL; returns its size.
 
         It has the same log, keys, tree and checkpoint. Go on with one of the two alone: whichever is written to, the
@@ -98,9 +98,14 @@ class Log:
         with closing(wiring.copied(self._parts, wiring.located(where))) as made:
             return made.head().size
 
-    def check(self, seen: str | None = None) -> list[Fault]:
-        """What does not agree in the whole ledger, or with checkpoints seen before (`fsck`). Raises StoreError."""
+    def check(self, seen: str | None = None, snapshots: Iterable[str | Path] = ()) -> list[Fault]:
+        """What does not agree in the whole ledger, or with checkpoints seen before (`fsck`).
+
+        `snapshots` are directories of kept snapshots, or of outputs whose manifests name some: each is made anew from the
+        events. Raises StoreError, EngineError.
+        """
         found = list(fsck.faults(self._parts.store, self.keys))
+        found += [fault for one in snapshots for fault in self._refolded(Path(one))]
         for text in (seen, self._parts.keys.last()):
             if text is not None:
                 try:
@@ -109,12 +114,19 @@ class Log:
                     found.append(Fault(fsck.CHECKPOINT, None, str(error)))
         return found
 
+    def _refolded(self, directory: Path) -> list[Fault]:
+        from sayso.gate import refolding  # an engine is slow to import
+
+        with tempfile.TemporaryDirectory(prefix="sayso-") as scratch:
+            return list(refolding.faults(directory, self._parts.reader, wiring.engine(spill=Path(scratch))))
+
     def check_against(self, seen: str) -> Checkpoint:
         """Checks that the log goes on from a checkpoint seen before; returns it.
 
-        Raises RollbackError where it does not; VerificationError for what is no checkpoint.
+        Raises RollbackError where it does not; VerificationError for what is no checkpoint, or one that no key of this log
+        signed.
         """
-        old = checkpoint.unverified(seen)
+        old = _seen(seen, self.keys)
         with self._parts.store.reading() as reading:
             check_not_older(reading, checkpoint.unverified(reading.checkpoint()), old)
         return old
@@ -152,6 +164,12 @@ class Log:
         return [one.event for one in self._parts.journal.globals() if isinstance(one.event, e.KeyRotated)]
 
 
+def _seen(text: str, keys: Sequence[VerifierKey]) -> Checkpoint:
+    """A checkpoint that somebody kept; where keys of its log are known, signed by one. Raises VerificationError."""
+    found = checkpoint.unverified(text)
+    return checkpoint.opened(text, keys) if any(key.name == found.origin for key in keys) else found
+
+
 @dataclass(frozen=True, slots=True)
 class Restored:
     """What a restored ledger holds, and how many people were erased anew because the copy was from before."""
@@ -162,13 +180,15 @@ class Restored:
 
 
 def restore(
-    copy: Path, where: str | Path, *, new_origin: str | None = None, now: wiring.Clock = wiring.present
-) -> Restored:
+    copy: Path, where: str | wiring.Location, *, new_origin: str | None = None, against: Iterable[str] = (),
+    now: wiring.Clock = wiring.present,
+) -> Restored:  # fmt: skip
     """Puts a copy in the place of a ledger that is lost, and has it honour every erasure since.
 
     `where` is a path at which nothing is, or a URL of PostgreSQL that leads to a schema without tables. A copy that is
-    older than a checkpoint seen since is refused: the log would say two things. With `new_origin` it becomes a log of
-    that name, with a key of its own. Raises RollbackError, StoreError, KeyFileError.
+    older than a checkpoint seen since, by its keys or one of those that somebody kept (`against`), is refused: the log
+    would say two things. With `new_origin` it becomes a log of that name, with a key of its own. Raises RollbackError,
+    StoreError, KeyFileError, VerificationError for what is no checkpoint of the log.
     """
     place = wiring.located(where)
     if isinstance(place, Path) and place.exists():
@@ -183,7 +203,9 @@ def restore(
             with closing(wiring.open_unrecognised(partial, files, now=now)) as parts:
                 try:
                     with parts.store.reading() as reading:
-                        parts.journal.log.recognise(reading)
+                        head = parts.journal.log.recognise(reading)
+                        for text in against:
+                            check_not_older(reading, head, _seen(text, files.public()))
                 except RollbackError:
                     if new_origin is None:
                         raise
@@ -247,3 +269,9 @@ def parse_keys(texts: Sequence[str]) -> tuple[VerifierKey, ...]:
             raise KeyFileError(f"`{text}` cannot be read as a file of verifier keys") from error
         keys += [VerifierKey.parse(line) for line in lines if line.strip()]
     return tuple(dict.fromkeys(keys))
+
+
+def known_keys(keys: Sequence[str | VerifierKey]) -> list[VerifierKey]:
+    """Verifier keys, some of them given as `parse_keys` takes them. Raises KeyFileError."""
+    texts = [one for one in keys if isinstance(one, str)]
+    return [*(one for one in keys if isinstance(one, VerifierKey)), *parse_keys(texts)]

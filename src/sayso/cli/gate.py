@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.table import Table
@@ -34,6 +34,10 @@ def gate(
     at: Flag = None,
     position: int | None = None,
     policy: Path | None = None,
+    emit: Literal["copy", "selection"] = "copy",
+    report: bool = False,
+    resume: bool = False,
+    since: Path | None = None,
     dry_run: bool = False,
     canaries: int = 0,
     dataset: str | None = None,
@@ -44,7 +48,8 @@ def gate(
     r"""Let through the records of a corpus that may be used, and say why the rest may not.
 
     Reads Parquet, NDJSON and CSV. Writes a directory with the permitted records, a report of the denied ones (never
-    their content), and a manifest, which appears only when all of it is there. Without `--at`, `--position` and
+    their content), and a manifest, which appears only when all of it is there. With `--emit selection` no record is
+    written again, only which rows of each file are permitted. Without `--at`, `--position` and
     `--policy` it is a release; with any of them a replay, which is marked as one. For example:
 
     ```
@@ -89,6 +94,14 @@ def gate(
         An older size of the ledger than all of it.
     policy
         A policy document instead of the policy last published.
+    emit
+        `copy` writes the permitted records again; `selection` writes for each file only which rows they are in.
+    report
+        Report the denied records beside a selection too; beside a copy they always are.
+    resume
+        Go on where a gate was that was asked the same and was killed, if one was.
+    since
+        An output made before, or its manifest: what cannot have changed since is taken from it.
     dry_run
         Only count; write nothing.
     canaries
@@ -96,7 +109,7 @@ def gate(
     dataset
         Record in the ledger, under this name, what was built.
     memory
-        The engine's limit, such as `1GiB`.
+        How much may be taken to decide and to write, such as `1GiB`, beside the snapshot.
     threads
         How many threads to work with.
     """
@@ -115,7 +128,7 @@ def gate(
     with context.ledger() as ledger, context.progress() as tell:
         made = ledger.gate(
             list(sources), purpose=purpose, recipient=recipient, columns=mapped, into=into, at=at, position=position,
-            policy=policy, dry_run=dry_run, canaries=canaries, dataset=dataset, memory=memory, threads=threads,
+            policy=policy, emit=emit, report=report, resume=resume, since=since, dry_run=dry_run, canaries=canaries, dataset=dataset, memory=memory, threads=threads,
             progress=tell,
         )  # fmt: skip
     document = made.manifest | {"output": None if made.output is None else str(made.output)}

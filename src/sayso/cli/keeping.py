@@ -49,7 +49,7 @@ def rotate(*, context: Run) -> None:
         context.note("publish it: sayso ledger export DIR")
 
 
-def fsck(*, repair: bool = False, against: Path | None = None, context: Run) -> int:
+def fsck(*, repair: bool = False, against: Path | None = None, snapshot: tuple[Path, ...] = (), context: Run) -> int:
     """Recompute the whole ledger from its events, and say what does not agree, from which position on.
 
     Looks at positions, hashes, commitments, tiles, signatures, facts, references and the store's own pages. Exits with 1
@@ -58,6 +58,7 @@ def fsck(*, repair: bool = False, against: Path | None = None, context: Run) -> 
     ```
     sayso fsck
     sayso fsck --against checkpoint-of-last-year
+    sayso fsck --snapshot release
     ```
 
     Parameters
@@ -66,11 +67,14 @@ def fsck(*, repair: bool = False, against: Path | None = None, context: Run) -> 
         Make anew what is derived (tiles, facts, tombstones). Events, private parts and checkpoints are never touched.
     against
         A checkpoint seen before, from which the ledger must go on.
+    snapshot
+        A kept snapshot, or an output whose manifest names those that it was gated by: made anew and compared; may be given
+        again.
     """
     with context.unrecognised() as ledger:
         if repair:
             ledger.log.repair()
-        found = ledger.log.check(None if against is None else context.read(against))
+        found = ledger.log.check(None if against is None else context.read(against), snapshot)
         document = {
             "ok": not found,
             "size": ledger.head.size,

@@ -123,13 +123,14 @@ def backup(file: Path, /, *, context: Run) -> None:
 
 
 @ledgers.command
-def restore(copy: Path, /, *, new_origin: str | None = None, context: Run) -> None:
+def restore(copy: Path, /, *, new_origin: str | None = None, against: tuple[Path, ...] = (), context: Run) -> None:
     """Put a copy in the place of a ledger that is lost; who was erased since is erased in it again.
 
     A copy that is older than a checkpoint seen since is refused: the log would contradict itself. For example:
 
     ```
     sayso --ledger members.ledger ledger restore members.2026-11-23.ledger
+    sayso --ledger members.ledger ledger restore members.2026-11-23.ledger --against public/checkpoint
     sayso --ledger members.ledger ledger restore members.2026-11-23.ledger --new-origin example.com/members-2
     ```
 
@@ -139,10 +140,12 @@ def restore(copy: Path, /, *, new_origin: str | None = None, context: Run) -> No
         The copy.
     new_origin
         Where no newer copy is left: go on as another log, of this name and with a key of its own.
+    against
+        A checkpoint that somebody kept, beside the one that the keys remember; may be given again.
     """
     from sayso.api.keeping import restore as put_back
 
-    made = put_back(copy, context.path, new_origin=new_origin)
+    made = put_back(copy, context.path, new_origin=new_origin, against=[context.read(one) for one in against])
     document = {"size": made.size, "origin": made.origin, "erased": made.erased}
     context.answer(document, f"restored {context.path}: {made.size:,} events of log {made.origin}")
     if made.erased:

@@ -81,7 +81,7 @@ def corpus_sql(question: Question) -> str:
     Raises CorpusError for a column that is not there, or whose type cannot say what it should.
     """
     columns, schema = question.columns, question.schema
-    _check_names(columns, schema)
+    check_names(columns, schema)
     ids = _ids(question)
     selected = {
         "row": "file_row_number",
@@ -114,7 +114,7 @@ def corpus_sql(question: Question) -> str:
     return f"SELECT {fields} FROM read_parquet([{paths}], hive_partitioning = false, union_by_name = false)"  # quoted
 
 
-def _check_names(columns: Columns, schema: pa.Schema) -> None:
+def check_names(columns: Columns, schema: pa.Schema) -> None:
     """Raises CorpusError unless every name that is used names one column, to DuckDB too, which tells no case apart."""
     missing = [name for name in columns.used if name not in schema.names]
     problems = [Problem(f"the corpus has no column `{name}`; it has {_named(schema)}") for name in missing]

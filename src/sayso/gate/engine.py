@@ -38,6 +38,8 @@ class Question:
     reserving: tuple[str, ...]
     stale: bool = False
     id_type: IdType | None = None
+    behind: bool = True
+    """Whether it is asked what denials rest on: the subject and the event's position."""
 
 
 class Engine(Protocol):
@@ -53,8 +55,11 @@ class Engine(Protocol):
     def verdicts(self, question: Question) -> Iterator[pa.RecordBatch]:
         """The verdicts of `plan.gate.numbered`, `row` counting over all parts, in no order, each record once."""
 
+    def records_at_once(self, question: Question) -> int:
+        """How many records to ask about at once, at least; files are not divided. It may be asked in several threads."""
+
     def strangers(self, question: Question) -> Iterator[pa.RecordBatch]:
-        """The `id` of each subject of the corpus whom the snapshot does not know, once each."""
+        """The `id` of each subject of the corpus whom the snapshot does not know, once each or more often."""
 
     def records(self, question: Question, rows: Sequence[int]) -> pa.Table:
         """Some records by their `row`, as the corpus's columns are read (`plan.gate.Shape`)."""

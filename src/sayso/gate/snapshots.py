@@ -197,6 +197,16 @@ def _dimensions(dimensions: Dimensions) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(dimensions).items()}
 
 
+def with_tables(pinned: Pinned, **tables: pa.Table) -> Pinned:
+    """The same with other tables, and so another digest."""
+    made = replace(pinned.snapshot, **tables)
+    pins = {
+        "policy": pinned.policy, "version": pinned.version, "use": asdict(pinned.use), "position": pinned.position,
+        "valid_until": pinned.valid_until,
+    }  # fmt: skip
+    return replace(pinned, snapshot=made, digest=_digest(made, pins))
+
+
 def save(pinned: Pinned, directory: Path) -> None:
     """Keeps a snapshot in a new directory, one Arrow file a table. It holds ids: guard it as the ledger."""
     directory.mkdir(parents=True)

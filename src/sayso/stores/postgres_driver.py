@@ -25,6 +25,9 @@ def connect(url: PostgresUrl, wait: float) -> psycopg.Connection[Any]:
         connection = psycopg.connect(url.whole, autocommit=True, connect_timeout=max(2, round(wait)))
     except psycopg.ProgrammingError as error:
         raise UsageError(f"expected a URL such as `postgresql://user@host/database`, got `{url}`") from error
+    except psycopg.OperationalError as error:
+        why = " ".join(str(error).split()) or "there is no answer"
+        raise StoreError(f"ledger `{url}` cannot be reached: {why}") from error
     # A number is told as one of 64 bits, however small: else each size is a statement of its own to the server.
     connection.adapters.register_dumper(int, Int8BinaryDumper)
     for name, value in (
@@ -150,8 +153,8 @@ def _translated(error: BaseException | None, url: PostgresUrl) -> StoreError:
             return StoreBusyError(f"the server of ledger `{url}` has no connection left; try again")
         case psycopg.OperationalError(sqlstate=None) | errors.AdminShutdown() | errors.CrashShutdown():
             return StoreError(
-                f"the connection to ledger `{url}` cannot be made, or was lost; if this was a write, look whether it is "
-                "there before you try again"
+                f"the connection to ledger `{url}` was lost; if this was a write, look whether it is there before you try "
+                "again"
             )
         case psycopg.Error():
             return StoreError(f"ledger `{url}` could not do what was asked: PostgreSQL reports {error.sqlstate}")

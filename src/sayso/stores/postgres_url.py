@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 SCHEMES = ("postgresql://", "postgres://")
 
 
-class PostgresUrl(str):
+@dataclass(frozen=True, slots=True, repr=False)
+class PostgresUrl:
     """Where a ledger on PostgreSQL is, as libpq reads it (its documentation, section 34.1.1.2).
 
     It is shown without a password, and without its parameters, which may hold one.
     """
 
-    __slots__ = ()
-
-    @property
-    def whole(self) -> str:
-        """The URL with all that it holds."""
-        return str.__str__(self)
+    whole: str
 
     def __str__(self) -> str:
-        return shown(self)
-
-    def __format__(self, _spec: str) -> str:
-        return shown(self)
+        parts = urlsplit(self.whole)
+        user, at, host = parts.netloc.rpartition("@")
+        return urlunsplit((parts.scheme, f"{user.partition(':')[0]}{at}{host}", parts.path, "", ""))
 
     def __repr__(self) -> str:
-        return f"PostgresUrl({shown(self)!r})"
-
-
-def shown(url: PostgresUrl) -> str:
-    """A URL as it may be printed."""
-    parts = urlsplit(url.whole)
-    whole = parts.netloc
-    user, at, host = whole.rpartition("@")
-    return urlunsplit((parts.scheme, f"{user.partition(':')[0]}{at}{host}", parts.path, "", ""))
+        return f"PostgresUrl({str(self)!r})"
