@@ -63,6 +63,9 @@ class Peers(Protocol):
         `write` is what this process writes by, should it be the one that writes for all.
         """
 
+    def close(self) -> None:
+        """Takes nothing more, and answers what was taken."""
+
 
 class Journal:
     """Appends to a ledger and reads it.
@@ -101,8 +104,11 @@ class Journal:
         return self.store.id_type
 
     def use(self, keys: Keys) -> None:
-        """Goes on with other keys of the same log."""
+        """Goes on with other keys of the same log, and writes for nobody who still has the old ones."""
         self.keys = self.log.keys = keys
+        if self._peers is not None:
+            self._peers.close()
+            self._peers = None
 
     def head(self) -> Head:
         """The size of the ledger, and when its last event was recorded."""
