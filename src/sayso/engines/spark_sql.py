@@ -1,0 +1,196 @@
+"""How Spark's SQL reads a corpus: its dialect, and the type that Spark has for each of a file's.
+
+No expression here depends on a setting of the session: not on its time zone, nor on whether casts fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.types as kinds
+from pyspark.sql import types as t
+
+from sayso.engines.reading import OF_IDS, PLAIN, ZONED
+from sayso.ledger.identity import LONGEST, IdType
+
+DAY, HOUR, MINUTE, SECOND = 86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000
+TURNED_BACK = (2 * HOUR, HOUR, 30 * MINUTE)
+"""By how much clocks are turned back, somewhere."""
+
+
+def quoted(name: str) -> str:
+    """A column's name as SQL writes it."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def literal(text: str) -> str:
+    """A string as SQL writes it; whatever sets how it is read by its bytes."""
+    if text.isascii() and text.isprintable() and not set(text) & set("'\\"):
+        return f"'{text}'"
+    return f"CAST(X'{text.encode().hex()}' AS STRING)"
+
+
+class Spark:
+    """The dialect (`reading.Dialect`)."""
+
+    own: tuple[str, ...] = ("_metadata",)
+
+    def quoted(self, name: str) -> str:
+        return quoted(name)
+
+    def literal(self, text: str) -> str:
+        return literal(text)
+
+    def nothing(self, ids: IdType) -> str:
+        return f"CAST(NULL AS {'BIGINT' if ids is IdType.INT64 else 'STRING'})"
+
+    def text(self, value: str) -> str:
+        return f"CAST({value} AS STRING)"
+
+    def number(self, value: str) -> str:
+        return f"try_cast({value} AS BIGINT)"
+
+    def uuid(self, value: str, *, raw: bool) -> str:
+        if raw:
+            digits = f"lower(hex({value}))"
+        else:
+            digits = f"lower(regexp_replace(regexp_replace({value}, r'^[{{](.*)[}}]\\z', r'$1'), '-', ''))"
+        groups = [f"substring({digits}, {start}, {length})" for start, length in _UUID_GROUPS]
+        return f"CASE WHEN {digits} RLIKE r'^[0-9a-f]{{32}}\\z' THEN concat_ws('-', {', '.join(groups)}) END"
+
+    def string_id(self, value: str) -> str:
+        return f"CASE WHEN length({value}) <= {LONGEST} AND {_is_all(value, OF_IDS)} THEN {value} END"
+
+    def micros(self, value: str, kind: pa.DataType, zone: str | None) -> str:
+        if kinds.is_timestamp(kind) and kind.unit == "ns":  # read as a number, for Spark has no such instants
+            told = f"(({value} - pmod({value}, 1000)) DIV 1000)"
+        elif kinds.is_timestamp(kind) and zone is None:
+            return f"unix_micros({value})"
+        elif kinds.is_timestamp(kind):
+            clock = f"hour({value}) * {HOUR} + minute({value}) * {MINUTE}"
+            seconds = f"CAST(extract(SECOND FROM {value}) * {SECOND} AS BIGINT)"
+            told = f"(unix_date(CAST({value} AS DATE)) * {DAY} + {clock} + {seconds})"
+        else:
+            told = f"(unix_date({value}) * {DAY})"
+        return told if zone is None else _in_zone(told, zone)
+
+    def micros_of_text(self, value: str, zone: str | None) -> str:
+        told = _wall(value)
+        minutes = f"(try_cast(substring({value}, -5, 2) AS BIGINT) * 60 + try_cast(right({value}, 2) AS BIGINT))"
+        sign = f"CASE substring({value}, -6, 1) WHEN '-' THEN -1 ELSE 1 END"
+        offset = f"CASE WHEN upper(right({value}, 1)) = 'Z' THEN 0 ELSE {sign} * {minutes} * {MINUTE} END"
+        cases = f"WHEN {_is_all(value, ZONED)} THEN {told} - {offset}"
+        if zone is not None:
+            cases += f" WHEN {_is_all(value, PLAIN)} THEN {_in_zone(told, zone)}"
+        return f"CASE WHEN substring({value}, 1, 4) = '0000' THEN NULL {cases} END"
+
+    def listed(self, texts: Sequence[str]) -> str:
+        return f"CAST(array({', '.join(literal(text) for text in texts)}) AS ARRAY<STRING>)"
+
+    def holds_null(self, values: str) -> str:
+        return f"exists({values}, one -> one IS NULL)"
+
+    def overlaps(self, values: str, listed: str) -> str:
+        return f"arrays_overlap({values}, {listed})"
+
+    def contains(self, listed: str, value: str) -> str:
+        return f"array_contains({listed}, {value})"
+
+    def subject(self, id: str, role: str) -> str:  # noqa: A002
+        return f"named_struct('id', {id}, 'role', {role})"
+
+    def field(self, value: str, name: str) -> str:
+        return f"{value}.{quoted(name)}"
+
+    def one(self, value: str) -> str:
+        return f"array({value})"
+
+    def each(self, values: str, item: str, made: str) -> str:
+        return f"coalesce(transform({values}, {item} -> {made}), array())"
+
+    def flat(self, lists: Sequence[str]) -> str:
+        return f"flatten(array({', '.join(lists)}))"
+
+
+_UUID_GROUPS = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+
+
+def _is_all(text: str, pattern: str) -> str:
+    """Whether a text is all of a pattern. Raw, for what a backslash means else is a setting."""
+    return f"{text} RLIKE r'^({pattern})\\z'"
+
+
+def _wall(text: str) -> str:
+    """What clock and calendar tell in a text, as if it were UTC; null for a day that there is not."""
+
+    def number(start: int, unit: int) -> str:
+        return f"coalesce(try_cast(substring({text}, {start}, 2) AS BIGINT), 0) * {unit}"
+
+    fraction = rf"rpad(regexp_extract({text}, r'\.(\d{{1,6}})', 1), 6, '0')"
+    seconds = f"CASE WHEN substring({text}, 17, 1) = ':' THEN {number(18, SECOND)} ELSE 0 END"
+    return (
+        f"(unix_date(try_cast(substring({text}, 1, 10) AS DATE)) * {DAY} + {number(12, HOUR)} + {number(15, MINUTE)}"
+        f" + {seconds} + try_cast({fraction} AS BIGINT))"
+    )
+
+
+def _in_zone(told: str, zone: str) -> str:
+    """The last instant at which the clocks of a zone told this."""
+    named = literal(zone)
+    first = f"unix_micros(to_utc_timestamp(timestamp_micros({told}), {named}))"
+    later = [
+        f"WHEN unix_micros(from_utc_timestamp(timestamp_micros({first} + {back}), {named})) = {told} "
+        f"THEN {first} + {back}"
+        for back in TURNED_BACK
+    ]
+    return f"CASE {' '.join(later)} ELSE {first} END"
+
+
+def type_of(kind: pa.DataType) -> t.DataType | None:
+    """The type that Spark reads a Parquet column of an Arrow type as; `None` where it has none.
+
+    Nanoseconds are read as numbers (`spark.sql.legacy.parquet.nanosAsLong`).
+    """
+    if kinds.is_dictionary(kind):
+        return type_of(kind.value_type)
+    if isinstance(kind, pa.UuidType):
+        return t.BinaryType()
+    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
+        item = type_of(kind.value_type)
+        return None if item is None else t.ArrayType(item)
+    if kinds.is_map(kind):
+        key, item = type_of(kind.key_type), type_of(kind.item_type)
+        return None if key is None or item is None else t.MapType(key, item)
+    if kinds.is_struct(kind):
+        fields = [(field.name, type_of(field.type)) for field in kind.fields]
+        held = [t.StructField(name, one) for name, one in fields if one is not None]
+        return t.StructType(held) if len(held) == len(fields) else None
+    if kinds.is_timestamp(kind):
+        if kind.unit == "ns":
+            return t.LongType()
+        return t.TimestampNTZType() if kind.tz is None else t.TimestampType()
+    if kinds.is_decimal128(kind):
+        return t.DecimalType(kind.precision, kind.scale)
+    return next((made for is_kind, made in _PLAIN_TYPES if is_kind(kind)), None)
+
+
+_PLAIN_TYPES = (
+    (kinds.is_boolean, t.BooleanType()),
+    (kinds.is_int8, t.ByteType()),
+    (kinds.is_int16, t.ShortType()),
+    (kinds.is_uint8, t.ShortType()),
+    (kinds.is_int32, t.IntegerType()),
+    (kinds.is_uint16, t.IntegerType()),
+    (kinds.is_int64, t.LongType()),
+    (kinds.is_uint32, t.LongType()),
+    (kinds.is_uint64, t.DecimalType(20, 0)),
+    (kinds.is_float32, t.FloatType()),
+    (kinds.is_float64, t.DoubleType()),
+    (kinds.is_string, t.StringType()),
+    (kinds.is_large_string, t.StringType()),
+    (kinds.is_binary, t.BinaryType()),
+    (kinds.is_large_binary, t.BinaryType()),
+    (kinds.is_fixed_size_binary, t.BinaryType()),
+    (kinds.is_date, t.DateType()),
+)
