@@ -22,6 +22,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asked = getattr(item, "callspec", None)
         if "spark" in getattr(item, "fixturenames", ()) or (asked and "spark" in asked.params.values()):
             item.add_marker(pytest.mark.xdist_group("spark"))
+        for gap in item.iter_markers("gap"):
+            engine, raises, reason = gap.args
+            if asked and asked.params.get("engine") == engine:
+                item.add_marker(pytest.mark.xfail(raises=raises, reason=reason, strict=True))
 
 
 @pytest.fixture(scope="session")

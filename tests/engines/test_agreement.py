@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from sayso.gate.columns import SubjectColumn
 from sayso.gate.engine import Engine
+from sayso.policy.facts import Subject
 from tests import strategies
 from tests.engines import asking
 from tests.strategies import World
 
 RECORDS = 5000
 """So many of each world: an engine's cost is in the query, and not in the record."""
-WORLDS = settings(max_examples=4, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+WORLDS = settings(max_examples=3, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 """Few, and none made smaller: by an engine that takes seconds for each, that would take an hour."""
 
 
@@ -60,3 +61,31 @@ def test_of_records_of_one_subject(
     corpus, subjects = asking.table(records, several=False), (SubjectColumn("author", role),)
     said = asking.ask(engine, world, duckdb, corpus, place(), subjects=subjects)
     agree(said, asking.expected(world, records, several=False), records)
+
+
+@settings(WORLDS, max_examples=1)
+@given(world=strategies.worlds(accounts=False), seed=st.integers(0, 2**32))
+def test_of_a_snapshot_that_is_shuffled_and_a_subject_of_a_tenth_of_all_records(
+    spark: Any, duckdb: Any, place: Any, world: World, seed: int
+) -> None:
+    """A snapshot too large to be sent to all is joined by a shuffle, and who has many records makes no partition large."""
+    from sayso.engines.spark import SparkEngine
+
+    records = strategies.many_records(world, seed, RECORDS)
+    records = [
+        replace(record, subjects=(Subject(1, None),)) if row % 10 == 0 else record for row, record in enumerate(records)
+    ]
+    settings = {
+        "spark.sql.autoBroadcastJoinThreshold": "-1",
+        "spark.sql.adaptive.skewJoin.skewedPartitionThresholdInBytes": "1k",
+        "spark.sql.adaptive.advisoryPartitionSizeInBytes": "1k",
+    }
+    for name, value in settings.items():
+        spark.conf.set(name, value)
+    try:
+        engine = SparkEngine(spark, broadcast=-1)
+        said = asking.ask(engine, world, duckdb, asking.table(records), place(), files=4)
+    finally:
+        for name in settings:
+            spark.conf.unset(name)
+    agree(said, asking.expected(world, records), records)

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pyarrow.types as kinds
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
@@ -23,7 +24,7 @@ from sayso.engines.duckdb import DuckDBEngine
 from sayso.engines.joining import joined, rests
 from sayso.engines.reading import corpus_schema, expressions, shape_of
 from sayso.engines.spark_session import NANOSECONDS, READING, spark_errors
-from sayso.engines.spark_sql import Spark, type_of
+from sayso.engines.spark_sql import Spark, quoted, type_of
 from sayso.errors import CorpusError, EngineError
 from sayso.gate.columns import Columns
 from sayso.gate.engine import Question
@@ -131,7 +132,13 @@ def decided(views: Views, read: ir.Table, question: Question) -> ir.Table:
 def corpus(views: Views, question: Question) -> ir.Table:
     """The records of a question's parts, as its columns are read."""
     used = {name: question.schema.field(name).type for name in question.columns.used if name in question.schema.names}
-    read, row = rows_of(views.session, question, _types(used))
+    types, collected = _types(used), question.columns.collected_at
+    old = collected in used and _is_int96(question.parts[0].path, collected)
+    if old:
+        types[collected].dataType = t.TimestampType()
+    read, row = rows_of(views.session, question, types)
+    if old:
+        read = read.withColumn(collected, f.expr(f"try_multiply(unix_micros({quoted(collected)}), 1000L)"))
     selected = [f.expr(one).alias(name) for name, one in expressions(question, Spark()).items()]
     return views.frame(read.select(row.alias("row"), *selected), corpus_schema(question))
 
@@ -180,6 +187,15 @@ def _types(used: Mapping[str, pa.DataType]) -> t.StructType:
         elif not kinds.is_null(kind):
             raise CorpusError(f"expected a type that Spark has in column `{name}`, got `{kind}`")
     return t.StructType(fields)
+
+
+def _is_int96(path: Path, column: str) -> bool:
+    """Whether a column holds the instants of before, which Spark reads as no other type; to Arrow they are nanoseconds."""
+    try:
+        columns = pq.ParquetFile(path).schema
+    except (pa.ArrowException, OSError) as error:
+        raise EngineError(f"spark could not read the corpus: {type(error).__name__}") from error
+    return any(one.path == column and one.physical_type == "INT96" for one in columns)
 
 
 def _has_nanoseconds(kind: pa.DataType) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -37,6 +38,8 @@ READING: Mapping[str, str] = {
 """How Parquet files are read, whatever a session is set to."""
 NANOSECONDS = "spark.sql.legacy.parquet.nanosAsLong"
 
+_QUERIES = logging.getLogger("SQLQueryContextLogger")
+
 
 def start(master: str, settings: Mapping[str, str] | None = None) -> SparkSession:
     """A session on a master: `local[2]`, `local-cluster[2,1,1024]`, `spark://…`, `yarn`. Raises EngineError.
@@ -57,6 +60,8 @@ def start(master: str, settings: Mapping[str, str] | None = None) -> SparkSessio
 @contextmanager
 def spark_errors(what: str) -> Iterator[None]:
     """What Spark raises, as EngineError; without its words, which may quote a record."""
+    # What PySpark logs of a failed query has the same words.
+    _QUERIES.disabled = True
     try:
         yield
     except PySparkException as error:
@@ -64,3 +69,5 @@ def spark_errors(what: str) -> Iterator[None]:
         raise EngineError(f"spark could not {what}: {told}") from error
     except Py4JError as error:
         raise EngineError(f"spark could not {what}: {type(error).__name__}; its own log says more") from error
+    finally:
+        _QUERIES.disabled = False

@@ -14,8 +14,8 @@ from pyspark.sql import types as t
 from sayso.engines.reading import OF_IDS, PLAIN, ZONED
 from sayso.ledger.identity import LONGEST, IdType
 
-DAY, HOUR, MINUTE, SECOND = 86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000
-TURNED_BACK = (2 * HOUR, HOUR, 30 * MINUTE)
+DAY, HOUR, MINUTE, SECOND = "86400000000L", "3600000000L", "60000000L", "1000000L"
+TURNED_BACK = ("7200000000L", "3600000000L", "1800000000L")
 """By how much clocks are turned back, somewhere."""
 
 
@@ -124,7 +124,7 @@ def _is_all(text: str, pattern: str) -> str:
 def _wall(text: str) -> str:
     """What clock and calendar tell in a text, as if it were UTC; null for a day that there is not."""
 
-    def number(start: int, unit: int) -> str:
+    def number(start: int, unit: str) -> str:
         return f"coalesce(try_cast(substring({text}, {start}, 2) AS BIGINT), 0) * {unit}"
 
     fraction = rf"rpad(regexp_extract({text}, r'\.(\d{{1,6}})', 1), 6, '0')"
