@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.table import Table
 from rich.text import Text
 
+from sayso.api import Gated, spark
 from sayso.cli.context import Run
 from sayso.errors import UsageError
 from sayso.gate.columns import Columns, SubjectColumn
@@ -39,6 +40,9 @@ def gate(
     dataset: str | None = None,
     memory: str | None = None,
     threads: int | None = None,
+    engine: Literal["duckdb", "spark"] = "duckdb",
+    master: Flag = None,
+    into_table: Flag = None,
     context: Run,
 ) -> None:
     r"""Let through the records of a corpus that may be used, and say why the rest may not.
@@ -99,6 +103,13 @@ def gate(
         The engine's limit, such as `1GiB`.
     threads
         How many threads to work with.
+    engine
+        What reads and copies the corpus.
+    master
+        Spark's master, such as `local[8]`, `local-cluster[2,1,1024]` or `spark://HOST:7077`; with `--engine spark`.
+    into_table
+        Make a table of the catalogue of the permitted records, beside `--into` for the rest; with `--engine spark`, whose
+        sources may be `table:NAME` too.
     """
     if not sources:
         raise UsageError("expected the files of a corpus: names, globs or directories")
@@ -112,12 +123,29 @@ def gate(
     if columns is not None and (named or subject):
         raise UsageError("expected `--columns FILE` or flags that name columns, not both")
     mapped = columns or Columns(tuple(_subject(one) for one in subject), **named)
+    if engine == "spark":
+        if memory is not None or threads is not None or dataset is not None:
+            raise UsageError("`--memory`, `--threads` and `--dataset` are not for Spark; its settings are its own")
+        with context.ledger() as ledger, context.progress() as tell, spark.session(master or "local[*]") as session:
+            made = spark.gate(
+                session, ledger, list(sources), purpose=purpose, recipient=recipient, columns=mapped, into=into,
+                into_table=into_table, at=at, position=position, policy=policy, dry_run=dry_run, canaries=canaries,
+                progress=tell,
+            )  # fmt: skip
+        _tell(made, context)
+        return
+    if master is not None or into_table is not None:
+        raise UsageError("`--master` and `--into-table` are for `--engine spark`")
     with context.ledger() as ledger, context.progress() as tell:
         made = ledger.gate(
             list(sources), purpose=purpose, recipient=recipient, columns=mapped, into=into, at=at, position=position,
             policy=policy, dry_run=dry_run, canaries=canaries, dataset=dataset, memory=memory, threads=threads,
             progress=tell,
         )  # fmt: skip
+    _tell(made, context)
+
+
+def _tell(made: Gated[Any], context: Run) -> None:
     document = made.manifest | {"output": None if made.output is None else str(made.output)}
     context.answer(document, *_shown(made.manifest))
     if made.output is not None:

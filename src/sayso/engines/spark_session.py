@@ -37,6 +37,7 @@ READING: Mapping[str, str] = {
 }
 """How Parquet files are read, whatever a session is set to."""
 NANOSECONDS = "spark.sql.legacy.parquet.nanosAsLong"
+INSTANTS_WRITTEN = "spark.sql.parquet.outputTimestampType"
 
 _QUERIES = logging.getLogger("SQLQueryContextLogger")
 
@@ -55,6 +56,20 @@ def start(master: str, settings: Mapping[str, str] | None = None) -> SparkSessio
         for name, value in given.items():
             builder = builder.config(name, value)
         return builder.getOrCreate()
+
+
+@contextmanager
+def setting(session: SparkSession, name: str, value: str) -> Iterator[None]:
+    """A setting of a session, until the end of the block."""
+    before = session.conf.get(name, None)
+    session.conf.set(name, value)
+    try:
+        yield
+    finally:
+        if before is None:
+            session.conf.unset(name)
+        else:
+            session.conf.set(name, before)
 
 
 @contextmanager

@@ -39,10 +39,16 @@ class Look:
 
 
 def verdicts(look: Look, question: Question, rows: int, engine: Engine) -> Verdicts:
-    """What an engine says of `rows` records, by what was seen.
+    """What an engine says of `rows` records, by what was seen."""
+    asked = settled(look, question, engine)
+    return collect(engine.verdicts(asked), rows, Codec(asked.snapshot), look.ids)
 
-    Who was erased is known by what the corpus holds alone, so those are looked for among its strangers first. Of a use
-    that asks for the account, the answers that the corpus asks for are decided on the way.
+
+def settled(look: Look, question: Question, engine: Engine) -> Question:
+    """A question whose snapshot holds what is known by its corpus alone.
+
+    That is who was erased: those are looked for among its strangers. And of a use that asks for the account, the
+    answers that the corpus asks for, which are decided here.
     """
     if look.view.erased is not None:
         buried: dict[Id, int] = {}
@@ -54,10 +60,10 @@ def verdicts(look: Look, question: Question, rows: int, engine: Engine) -> Verdi
         combinations = engine.combinations(question)
         answered = accounts.answered(question.snapshot, combinations, relevance, look.view.known)
         question = replace(question, snapshot=answered)
-    return collect(engine.verdicts(question), rows, Codec(question.snapshot), look.ids)
+    return question
 
 
-class _Both(Codec):
+class Both(Codec):
     """Two codecs as one: the numbers of the second come after those of the first."""
 
     def __init__(self, first: Codec, second: Codec) -> None:
@@ -89,7 +95,7 @@ def changed(first: Verdicts, second: Verdicts, start: int, until: int) -> bool:
 
 def merged(first: Verdicts, second: Verdicts) -> Verdicts:
     """The verdicts of both looks: the second's where it denies or both permit, else the first's."""
-    codec = _Both(first.codec, second.codec)
+    codec = Both(first.codec, second.codec)
     rows = len(first.packed)
     earlier = second.permitted(0, rows) & ~first.permitted(0, rows)
     packed = np.where(earlier, first.packed, second.packed + np.uint32(codec.base))

@@ -103,12 +103,15 @@ def _columns(said: Mapping[str, Any]) -> Columns:
 
 def _reported(directory: Path, said: Mapping[str, Any], name: str, rows: Sequence[int]) -> dict[int, str]:
     """What the output says of some rows of an input: `permitted`, or the reason in the report."""
-    (report,) = [one for one in said["outputs"] if one["kind"] == DENIED and one["input"] == name] or [None]
     reasons: dict[int, str] = {}
-    if report is not None:
-        table = pq.read_table(directory / report["path"], columns=["row", "reason"])
+    for report in said["outputs"]:
+        if report["kind"] != DENIED or report.get("input", name) != name:
+            continue
+        table = pq.read_table(directory / report["path"])
+        if "input" not in report:
+            table = table.filter(pc.equal(table.column("input"), name))
         asked = table.filter(pc.is_in(table.column("row"), pa.array(rows, pa.int64())))
-        reasons = dict(zip(asked.column("row").to_pylist(), asked.column("reason").to_pylist(), strict=True))
+        reasons |= dict(zip(asked.column("row").to_pylist(), asked.column("reason").to_pylist(), strict=True))
     return {row: reasons.get(row, PERMITTED) for row in rows}
 
 

@@ -6,6 +6,7 @@ cannot be read, and whatever no row answers, is `unreadable`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -71,7 +72,13 @@ class Shape:
 
 
 def verdicts(
-    corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions, *, stale: bool = False
+    corpus: ir.Table,
+    shape: Shape,
+    tables: Tables,
+    dimensions: Dimensions,
+    *,
+    stale: bool = False,
+    carried: Sequence[str] = (),
 ) -> ir.Table:
     """The columns VERDICTS, one row for every row of the corpus, in no order.
 
@@ -79,17 +86,19 @@ def verdicts(
     the record, -2 for none; `category` one of its category names, -1 for none; `subject` is the index of the subject
     that the verdict is about, -1 for none. Of a denied record `position` is that of the event behind the denial, and
     where records have several subjects `id` is that subject; else null. `stale` says that the snapshot is too old to be used.
+    Columns of the corpus that are `carried` stand beside; they have names of their own.
     """
     read = _read(corpus, shape, tables, dimensions)
     asked = _asked(read, shape, tables, dimensions)
     judged = _judge(asked, tables, shape)
     if not shape.several:
         counted = shape.role not in dimensions.unasked
-        return _settle(judged.mutate(anybody=ibis.literal(counted)), shape, counted=counted, stale=stale)
+        judged = judged.mutate(anybody=ibis.literal(counted))
+        return _settle(judged, shape, counted=counted, stale=stale, carried=carried)
     order = judged.severity.cast("int64") * SHIFT + judged.index
     own = judged.subject.fill_null(UNKNOWN_ID[judged.subject.type().is_integer()])
     # What is the record's own is the same in all of its rows.
-    whole = {name: judged[name].arbitrary() for name in _of_record(shape)}
+    whole = {name: judged[name].arbitrary() for name in (*_of_record(shape), *carried)}
     least = judged.group_by("row").agg(
         least=order.min(),
         found=judged.result.argmin(order),
@@ -115,7 +124,7 @@ def verdicts(
         position=ibis.ifelse(said, least.behind_it, NOWHERE).nullif(NOWHERE),
         anybody=least.anyone | nobody,
     )
-    return _settle(settled, shape, counted=False, stale=stale)
+    return _settle(settled, shape, counted=False, stale=stale, carried=carried)
 
 
 def _of_record(shape: Shape) -> list[str]:
@@ -150,11 +159,16 @@ def numbered(
     `number` packs result, territory and category; it is of the type of that name, for an engine may have no `uint32`. There is an `id` only where records have `several`
     subjects, and a `position` only where some verdict may rest on an event.
     """
-    one = verdicts.result.cast("int64") * packing.territories + (verdicts.territory + -NONE)
-    columns = {"row": verdicts.row, "number": (one * packing.categories + (verdicts.category + 1)).cast(number)}
+    columns = {"row": verdicts.row, "number": packed(verdicts, packing).cast(number)}
     columns |= {"id": verdicts.id} if several else {}
     columns |= {"position": verdicts.position} if positions else {}
     return verdicts.select(**columns)
+
+
+def packed(verdicts: ir.Table, packing: Packing) -> ir.IntegerColumn:
+    """A verdict's result, territory and category as one number."""
+    one = verdicts.result.cast("int64") * packing.territories + (verdicts.territory + -NONE)
+    return one * packing.categories + (verdicts.category + 1)
 
 
 def plain(shape: Shape, dimensions: Dimensions) -> bool:
@@ -339,7 +353,7 @@ def _judge(asked: ir.Table, tables: Tables, shape: Shape) -> ir.Table:
     )
 
 
-def _settle(judged: ir.Table, shape: Shape, *, counted: bool, stale: bool) -> ir.Table:
+def _settle(judged: ir.Table, shape: Shape, *, counted: bool, stale: bool, carried: Sequence[str]) -> ir.Table:
     """The one result of each record, from that of its subjects (`counted`: one always counts) and its own."""
     cases: list[tuple[ir.BooleanValue, int]] = []
     readable = judged.severity > int(Outcome.UNREADABLE)
@@ -354,12 +368,13 @@ def _settle(judged: ir.Table, shape: Shape, *, counted: bool, stale: bool) -> ir
         cases.insert(0, (unread, UNREADABLE))
         cases.append((judged.reserved & (judged.severity > int(Outcome.RESERVED)), RESERVED))
     columns = {"row": judged.row, "category": ibis.coalesce(judged.number, ABSENT).cast("int32")}
+    columns |= {name: judged[name] for name in carried}
     whose = judged.whose if shape.several else ibis.null(judged.subject.type())
     if not cases:
         return judged.select(
             **columns, result=judged.result, territory=judged.territory, subject=judged.about, id=whose,
             position=judged.position,
-        ).select(*VERDICTS)  # fmt: skip
+        ).select(*VERDICTS, *carried)  # fmt: skip
     of_record = ibis.cases(*cases, else_=-1)
     own = of_record == -1
     if shape.several:
@@ -371,4 +386,4 @@ def _settle(judged: ir.Table, shape: Shape, *, counted: bool, stale: bool) -> ir
         subject=ibis.cases((own, judged.about), (of_record == RESERVED, 0), else_=ABSENT),
         id=whose,
         position=ibis.ifelse(own, judged.position, ibis.null("int64")),
-    ).select(*VERDICTS)
+    ).select(*VERDICTS, *carried)
