@@ -28,7 +28,7 @@ from sayso.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from sayso.gate.distributed import Held
-    from sayso.gate.engine import Cluster, Engine
+    from sayso.gate.engine import Cluster, Engine, Viewing
 
 Clock = Callable[[], int]
 _MOST_THREADS = 1024
@@ -159,6 +159,13 @@ def engine(*, memory: str | None = None, threads: int | None = None, spill: Path
 
     limit = duckdb.DEFAULT_MEMORY if memory is None else memory
     return duckdb.DuckDBEngine(memory_limit=limit, threads=threads, temp_directory=spill)
+
+
+def viewing() -> Viewing:
+    """What writes a gate as SQL."""
+    from sayso.engines.viewing import view
+
+    return view
 
 
 def spark_session(master: str, settings: Mapping[str, str] | None = None) -> Any:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sayso.api import Gated, spark
+from sayso.api.views import publish_view
 from sayso.cli.context import Run
 from sayso.errors import UsageError
 from sayso.gate.columns import Columns, SubjectColumn
@@ -43,6 +44,8 @@ def gate(
     engine: Literal["duckdb", "spark"] = "duckdb",
     master: Flag = None,
     into_table: Flag = None,
+    emit: Literal["copy", "view"] = "copy",
+    table: Flag = None,
     context: Run,
 ) -> None:
     r"""Let through the records of a corpus that may be used, and say why the rest may not.
@@ -110,6 +113,10 @@ def gate(
     into_table
         Make a table of the catalogue of the permitted records, beside `--into` for the rest; with `--engine spark`, whose
         sources may be `table:NAME` too.
+    emit
+        A copy of the permitted records; or a view, as SQL over a table whose columns are those of the sources.
+    table
+        The name of that table, such as `members.posts`; with `--emit view`.
     """
     if not sources:
         raise UsageError("expected the files of a corpus: names, globs or directories")
@@ -123,6 +130,19 @@ def gate(
     if columns is not None and (named or subject):
         raise UsageError("expected `--columns FILE` or flags that name columns, not both")
     mapped = columns or Columns(tuple(_subject(one) for one in subject), **named)
+    if emit == "view":
+        if table is None or into is None or engine != "duckdb" or dry_run or canaries or dataset is not None:
+            raise UsageError("`--emit view` needs `--table NAME` and `--into DIRECTORY`, and no other way to write")
+        with context.ledger() as ledger:
+            told = publish_view(
+                ledger, list(sources), table=table, into=into, purpose=purpose, recipient=recipient, columns=mapped,
+                at=at, position=position, policy=policy,
+            )  # fmt: skip
+        context.answer(told | {"output": str(into)}, f"the gate of `{table}` is valid until {told['valid_until']}")
+        context.note(f"written to {into}; it holds ids of people, who are not erased there: keep it as the ledger")
+        return
+    if table is not None:
+        raise UsageError("`--table` is for `--emit view`")
     if engine == "spark":
         if memory is not None or threads is not None or dataset is not None:
             raise UsageError("`--memory`, `--threads` and `--dataset` are not for Spark; its settings are its own")

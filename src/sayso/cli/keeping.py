@@ -122,5 +122,6 @@ def erase(subject: str, /, *, context: Run) -> None:
         made = ledger.erase(subject)
         context.answer({"position": made.position}, f"erased; recorded at position {made.position}")
         context.note(
-            "not reached: backups, receipts, kept snapshots, reports of denied records and exports made before; delete those"
+            "not reached: backups, receipts, snapshots that were kept or published as views, reports of denied records and "
+            "exports made before; delete those"
         )

@@ -18,7 +18,8 @@ from pyspark.sql import types as t
 
 from sayso.engines.reading import expressions
 from sayso.engines.spark_session import NANOSECONDS, READING, spark_errors
-from sayso.engines.spark_sql import Spark, quoted, type_of
+from sayso.engines.spark_sql import Spark, quoted
+from sayso.engines.spark_types import type_of
 from sayso.engines.spark_views import frame_of
 from sayso.errors import CorpusError, EngineError, Problem
 from sayso.gate.engine import Question

@@ -1,4 +1,4 @@
-"""How Spark's SQL reads a corpus: its dialect, and the type that Spark has for each of a file's.
+"""How Spark's SQL reads a corpus: its dialect.
 
 No expression here depends on a setting of the session: not on its time zone, nor on whether casts fail.
 """
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.types as kinds
-from pyspark.sql import types as t
 
 from sayso.engines.reading import OF_IDS, PLAIN, ZONED
 from sayso.ledger.identity import LONGEST, IdType
@@ -145,52 +144,3 @@ def _in_zone(told: str, zone: str) -> str:
         for back in TURNED_BACK
     ]
     return f"CASE {' '.join(later)} ELSE {first} END"
-
-
-def type_of(kind: pa.DataType) -> t.DataType | None:
-    """The type that Spark reads a Parquet column of an Arrow type as; `None` where it has none.
-
-    Nanoseconds are read as numbers (`spark.sql.legacy.parquet.nanosAsLong`).
-    """
-    if kinds.is_dictionary(kind):
-        return type_of(kind.value_type)
-    if isinstance(kind, pa.UuidType):
-        return t.BinaryType()
-    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
-        item = type_of(kind.value_type)
-        return None if item is None else t.ArrayType(item)
-    if kinds.is_map(kind):
-        key, item = type_of(kind.key_type), type_of(kind.item_type)
-        return None if key is None or item is None else t.MapType(key, item)
-    if kinds.is_struct(kind):
-        fields = [(field.name, type_of(field.type)) for field in kind.fields]
-        held = [t.StructField(name, one) for name, one in fields if one is not None]
-        return t.StructType(held) if len(held) == len(fields) else None
-    if kinds.is_timestamp(kind):
-        if kind.unit == "ns":
-            return t.LongType()
-        return t.TimestampNTZType() if kind.tz is None else t.TimestampType()
-    if kinds.is_decimal128(kind):
-        return t.DecimalType(kind.precision, kind.scale)
-    return next((made for is_kind, made in _PLAIN_TYPES if is_kind(kind)), None)
-
-
-_PLAIN_TYPES = (
-    (kinds.is_boolean, t.BooleanType()),
-    (kinds.is_int8, t.ByteType()),
-    (kinds.is_int16, t.ShortType()),
-    (kinds.is_uint8, t.ShortType()),
-    (kinds.is_int32, t.IntegerType()),
-    (kinds.is_uint16, t.IntegerType()),
-    (kinds.is_int64, t.LongType()),
-    (kinds.is_uint32, t.LongType()),
-    (kinds.is_uint64, t.DecimalType(20, 0)),
-    (kinds.is_float32, t.FloatType()),
-    (kinds.is_float64, t.DoubleType()),
-    (kinds.is_string, t.StringType()),
-    (kinds.is_large_string, t.StringType()),
-    (kinds.is_binary, t.BinaryType()),
-    (kinds.is_large_binary, t.BinaryType()),
-    (kinds.is_fixed_size_binary, t.BinaryType()),
-    (kinds.is_date, t.DateType()),
-)

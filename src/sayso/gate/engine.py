@@ -120,6 +120,24 @@ class Cluster(Engine, Protocol):
         """The verdicts of all parts of a question (`Decided`), for as long as they are needed."""
 
 
+@dataclass(frozen=True)
+class View:
+    """A gate as SQL: its `texts` by file name, and the tables of the snapshot that they join, by name."""
+
+    texts: Mapping[str, str]
+    tables: Mapping[str, pa.Table]
+
+
+class Viewing(Protocol):
+    """Writes a gate as SQL."""
+
+    def __call__(self, question: Question, table: str, prefix: str, valid_until: int, rules: Mapping[int, str]) -> View:
+        """The gate of a question (whose parts are not asked) over a table with its columns, as `gate.views` has it.
+
+        The snapshot's tables are called by the `prefix` and their own names. Raises CorpusError.
+        """
+
+
 Progress = Callable[[str, int, int], None]
 """Told of the stage, how many records of it are done, and how many there are."""
 

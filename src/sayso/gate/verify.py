@@ -96,7 +96,7 @@ def _files(directory: Path, said: dict[str, Any]) -> Iterator[Difference]:
         if not _within(path, directory):
             yield Difference(entry["path"], "a file of the output", "a path outside it")
             continue
-        yield from _file(path, entry["path"], entry, parquet=True)
+        yield from _file(path, entry["path"], entry, parquet="records" in entry)
     there = sorted(
         path.relative_to(directory).as_posix()
         for path in directory.rglob("*")
