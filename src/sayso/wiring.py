@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sayso.consent.judging import Judge
 from sayso.consent.reader import Reader
@@ -31,7 +32,8 @@ from sayso.stores.postgres_url import SCHEMES, PostgresUrl
 from sayso.stores.schema import Founding
 
 if TYPE_CHECKING:
-    from sayso.gate.engine import Engine
+    from sayso.gate.distributed import Held
+    from sayso.gate.engine import Cluster, Engine, Viewing
 
 Clock = Callable[[], int]
 Location: TypeAlias = Path | PostgresUrl
@@ -241,3 +243,40 @@ def engine(*, memory: str | None = None, threads: int | None = None, spill: Path
 
     limit = duckdb.DEFAULT_MEMORY if memory is None else memory
     return duckdb.DuckDBEngine(memory_limit=limit, threads=threads, temp_directory=spill)
+
+
+def viewing() -> Viewing:
+    """What writes a gate as SQL."""
+    from sayso.engines.viewing import view
+
+    return view
+
+
+def spark_session(master: str, settings: Mapping[str, str] | None = None) -> Any:
+    """A session of Spark's on a master, such as `local[2]` or `spark://…`; the one who starts it stops it.
+
+    Raises UsageError without PySpark, EngineError.
+    """
+    return _spark("spark_session").start(master, settings)
+
+
+def spark_engine(session: Any, source: Any = None) -> tuple[Cluster, Held | None]:
+    """The engine over a session, and what it holds where the `source` is no files but a frame, or the name of a table."""
+    from sayso.gate.distributed import Held
+
+    spark, sources = _spark("spark"), _spark("spark_sources")
+    if source is None:
+        return spark.SparkEngine(session), None
+    held, schema, records = sources.opened(session, source)
+    return spark.SparkEngine(session, source=held), Held(
+        f"table:{source}" if isinstance(source, str) else "frame", schema, records
+    )
+
+
+def _spark(module: str) -> Any:
+    try:
+        return import_module(f"sayso.engines.{module}")
+    except ModuleNotFoundError as error:
+        if error.name and error.name.partition(".")[0] in ("pyspark", "py4j"):
+            raise UsageError("expected Spark to be installed; do so with `pip install 'sayso[spark]'`") from error
+        raise
