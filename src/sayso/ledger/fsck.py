@@ -13,7 +13,7 @@ import msgspec
 
 from sayso import instant
 from sayso.canonical import canonical_bytes, digest_bytes
-from sayso.errors import InputError, VerificationError
+from sayso.errors import InputError, StoreError, VerificationError
 from sayso.ledger.entry import Entry, PrivatePart, day, root_of, unseal
 from sayso.ledger.events import KINDS
 from sayso.ledger.identity import IdType
@@ -123,11 +123,8 @@ def _checkpoint(store: Store, known: Collection[VerifierKey], edge: Edge) -> Ite
     try:
         text = store.checkpoint()
         head = checkpoint.opened(text, known, store.origin) if known else checkpoint.unverified(text)
-    except VerificationError as error:
+    except (VerificationError, StoreError) as error:
         yield Fault(CHECKPOINT, None, str(error))
-        return
-    except _UNREADABLE:
-        yield Fault(CHECKPOINT, None, "there is none that can be read")
         return
     if head.origin != store.origin:
         yield Fault(CHECKPOINT, None, "it is of another log than the store says")

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from sayso import instant
-from sayso.errors import VerificationError
+from sayso.errors import StoreError, VerificationError
 from sayso.ledger.entry import Destroyed, Entry, Part, PrivatePart
 from sayso.ledger.facts import Fact, first_row
 from sayso.ledger.identity import Id
@@ -58,8 +58,10 @@ class SqlReading:
 
     def checkpoint(self) -> str:
         """The signed checkpoint of the log at its head."""
-        ((found,),) = self._driver.rows("SELECT value FROM ledger WHERE name = 'checkpoint'")
-        return str(found)
+        found = self._driver.rows("SELECT value FROM ledger WHERE name = 'checkpoint'")
+        if len(found) != 1:
+            raise StoreError("the ledger is damaged: it has lost its checkpoint; restore it from a backup")
+        return str(found[0][0])
 
     def tile(self, tile: Tile) -> bytes:
         """The hashes of a tile of the log's tree. Raises VerificationError where it holds fewer than asked for."""
