@@ -48,7 +48,24 @@ def test_base64_has_one_spelling_for_each_value(data: bytes, tail: str, cut: int
 
 
 @pytest.mark.parametrize(
-    "text", ["AB==", "AAB=", "AA", "AAA", "A", "=", "====", "AA=A", "AA==AA==", "AAAA\n", "_-__", " AAAA"]
+    "text",
+    [
+        "AB==",
+        "AAB=",
+        "AA",
+        "AAA",
+        "A",
+        "=",
+        "====",
+        "AA=A",
+        "AA==AA==",
+        "AAAA=",
+        "AAAA====",
+        "AA===",
+        "AAAA\n",
+        "_-__",
+        " AAAA",
+    ],
 )
 def test_other_spellings_are_refused(text: str) -> None:
     assert from_base64(text) is None

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Protocol
 
 import psycopg
 
+from sayso.ledger.fsck import faults
 from sayso.ledger.identity import IdType
+from sayso.ledger.journal import Journal
 from sayso.ledger.store import Store
 from sayso.stores import postgres, sqlite
 from sayso.wiring import located
-from tests.ledgers import founding
+from tests import ledgers
+from tests.ledgers import KEYS, founding
 from tests.postgres import Server
 
 ROOT = Path(__file__).parents[2]
@@ -109,3 +113,11 @@ def started(*args: object) -> subprocess.Popen[str]:
         [sys.executable, "-m", "tests.stores.writer", *map(str, args)],
         stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT,
     )  # fmt: skip
+
+
+def journal_on(store: Store) -> Journal:
+    return ledgers.journal_on(store, now=lambda: time.time_ns() // 1000)
+
+
+def wrong(store: Store) -> list[str]:
+    return [str(fault) for fault in faults(store, KEYS.verifiers)]

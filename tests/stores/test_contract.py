@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import signal
 import subprocess
 import time
@@ -17,33 +16,20 @@ import pytest
 from sayso import instant
 from sayso.errors import EventError, StoreBusyError, StoreError
 from sayso.ledger import events as e
-from sayso.ledger.entry import Destroyed, PrivatePart
-from sayso.ledger.fsck import faults, repair
+from sayso.ledger.entry import PrivatePart
 from sayso.ledger.identity import Id, IdType
-from sayso.ledger.journal import Journal
 from sayso.ledger.log import checkpoint
-from sayso.ledger.log.tiles import Tile, Tree
-from sayso.ledger.moving import copy
+from sayso.ledger.log.tiles import Tile
 from sayso.ledger.rebuild import first_difference
 from sayso.ledger.store import Store
-from sayso.stores import sqlite
-from tests import ledgers
-from tests.ledgers import KEYS, ORIGIN, founding
-from tests.stores.places import Place, PostgresPlace, SqlitePlace, started
+from tests.ledgers import KEYS, ORIGIN
+from tests.stores.places import Place, journal_on, started, wrong
 
 IDS: dict[IdType, list[Id]] = {
     IdType.INT64: [-(2**63), 0, 2**63 - 1],
     IdType.STRING: ["1", 'é, "x"', "-0", "\\N", "%s?", "x" * 256],
     IdType.UUID: ["0" * 8 + "-0000" * 3 + "-" + "a" * 12],
 }
-
-
-def journal_on(store: Store) -> Journal:
-    return ledgers.journal_on(store, now=lambda: time.time_ns() // 1000)
-
-
-def wrong(store: Store) -> list[str]:
-    return [str(fault) for fault in faults(store, KEYS.verifiers)]
 
 
 # ── what is kept is what is read ─────────────────────────────────────────────────────────────────────────────────────
@@ -278,206 +264,6 @@ def test_a_kill_in_mid_import_shows_nothing_half(place: Place, tmp_path: Path) -
                 assert size in {0, count}, f"half an import is visible; kill {turn}"
             assert [entry.position for entry in store.entries()] == list(range(size))
             assert first_difference(store) is None
-
-
-# ── forgetting ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_nothing_of_who_was_erased_is_left_in_any_file(place: Place, tmp_path: Path) -> None:
-    marks = [b"ztracez-person", b"ztracez-value", b"ztracez-source", b"ztracez-evidence"]
-    person, value, source, evidence = (mark.decode() for mark in marks)
-    with closing(place.create(IdType.STRING)) as store:
-        journal = journal_on(store)
-        journal.append_many([e.SubjectRegistered(subject=f"other-{n}", territory="FR") for n in range(400)])
-        journal.append(e.SubjectRegistered(subject=person, attributes={"plan": value}))
-        journal.append(e.ChoiceRecorded(subject=person, decision="refusal", source=source))
-        journal.append(e.SubjectBirthYear(subject=person, year=1990, corrected=True, evidence=evidence))
-        journal.append(e.AgentMandated(subject="other-1", agent=person))
-        journal.append(
-            e.NoticeDelivered(notice="n", version="1", audience=e.Audience(subjects=("other-2", person, "other-3")))
-        )
-        assert any(mark in files_of(place) for mark in marks)
-        journal.append(e.SubjectErased(subject=person))
-        assert store.unscrubbed()
-        assert store.scrub() == ()
-        assert not store.unscrubbed()
-        data = files_of(place)
-        for mark in marks:
-            assert mark not in data, f"`{mark.decode()}` is left in the files of the store"
-        assert b"other-17" in data
-        assert wrong(store) == []
-        store.backup(tmp_path / "backup")
-        assert not any(mark in (tmp_path / "backup").read_bytes() for mark in marks)
-        assert len(store.facts_of(0, ["other-2"])) == 2
-        entries = list(store.entries())
-        assert all(isinstance(part, Destroyed) for position in (400, 401, 402) for part in entries[position].parts)
-        assert [isinstance(part, Destroyed) for part in entries[404].parts] == [False, False, True, False]
-
-
-def files_of(place: Place) -> bytes:
-    """All that lies on the disk of a store: tables, indexes, write-ahead log."""
-    if isinstance(place, SqlitePlace):
-        return b"".join(file.read_bytes() for file in place.path.parent.glob(f"{place.path.name}*"))
-    assert isinstance(place, PostgresPlace)
-    place.run("CHECKPOINT")
-    return b"".join(file.read_bytes() for file in sorted(place.server.files.rglob("*")) if file.is_file())
-
-
-def test_tombstones_are_found_by_their_keys(store: Store) -> None:
-    journal = journal_on(store)
-    journal.append_many([e.SubjectRegistered(subject=n) for n in range(5)])
-    for n in (3, 1):
-        journal.append(e.SubjectErased(subject=n))
-    keys = {n: KEYS.tombstone(n) for n in range(5)}
-    assert store.entombed() == 2
-    assert store.tombstones() == {keys[3]: 5, keys[1]: 6}
-    assert store.tombstones([keys[1], keys[2]]) == {keys[1]: 6}
-    assert store.tombstones([]) == {}
-    assert store.tombstones([keys[1], *(bytes([n % 256, n // 256]) * 16 for n in range(1200)), keys[3]]) == {
-        keys[1]: 6, keys[3]: 5,
-    }  # fmt: skip
-
-
-# ── what is damaged is found, what is derived is made anew ───────────────────────────────────────────────────────────
-
-DAMAGE = {
-    "an event gone": ("DELETE FROM private WHERE position = 3; DELETE FROM events WHERE position = 3", "event at position 3"),
-    "a private part gone": ("DELETE FROM private WHERE position = 4", "event at position 4"),
-    "a commitment changed": ("UPDATE private SET commitment = body, body = NULL, salt = NULL WHERE position = 5", "event at position 5"),
-    "an instant changed": ("UPDATE events SET recorded_at = recorded_at + 1 WHERE position = 6", "event at position 6"),
-    "another kind": ("UPDATE events SET kind = 'subject.moved' WHERE position = 7", "event at position 7"),
-    "a tile gone": ("DELETE FROM tiles", "tiles at position 0"),
-    "a fact gone": ("DELETE FROM facts WHERE row = 8 * 1048576", "facts at position 8"),
-    "a fact of somebody else": ("UPDATE facts SET id = 1 WHERE row = 9 * 1048576", "facts at position 9"),
-    "a payload miscounted": ("UPDATE payloads SET uses = uses + 1", "store: payload"),
-    "another checkpoint": ("UPDATE ledger SET value = 'none' WHERE name = 'checkpoint'", "checkpoint: "),
-    "a column more": ("ALTER TABLE events ADD COLUMN more TEXT", "store: the tables are not declared"),
-    "a tombstone": ("DELETE FROM tombstones", "tombstones at position"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_damage_is_found_where_it_begins(place: Place, damage: str) -> None:
-    statements, expected = DAMAGE[damage]
-    with closing(place.create()) as store:
-        journal = journal_on(store)
-        journal.append_many([e.SubjectRegistered(subject=n, territory="FR") for n in range(20)])
-        journal.append(e.SubjectErased(subject=19))
-    for statement in statements.split("; "):
-        place.run(statement)
-    with closing(place.open()) as store:
-        assert re.search(f"^{expected}", "\n".join(wrong(store)), re.MULTILINE), wrong(store)
-
-
-def test_what_is_derived_is_made_anew(place: Place) -> None:
-    with closing(place.create()) as store:
-        journal = journal_on(store)
-        journal.append_many([e.SubjectRegistered(subject=n, territory="FR") for n in range(700)])
-        journal.append(e.SubjectErased(subject=5))
-        journal.append(e.ChoiceRecorded(subject=6, decision="refusal", source="x"))
-        place.run("DELETE FROM tiles WHERE level = 0 AND place = 1")
-        place.run("DELETE FROM facts WHERE row > 30 * 1048576")
-        place.run("DELETE FROM tombstones")
-        assert len(wrong(store)) >= 3
-        repair(store)
-        assert wrong(store) == []
-        assert journal_on(store).append(e.SubjectMoved(subject=6, territory="DE")).position == 702
-        assert wrong(store) == []
-
-
-# ── copies ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def filled(store: Store, count: int = 600) -> None:
-    journal = journal_on(store)
-    journal.append_many([e.SubjectRegistered(subject=n, territory="FR") for n in range(count)])
-    journal.append(e.SuspensionOpened(suspension="s", authority="a", reason="r"))
-    journal.append(e.SubjectAliased(subject=1, other=2))
-    journal.append(e.SubjectErased(subject=3))
-    journal.append(e.NoticeDelivered(notice="n", version="1", audience=e.Audience(subjects=(1, 4, 5))))
-
-
-def test_a_copy_has_the_same_tree_and_goes_on(store: Store, server: object, tmp_path: Path) -> None:
-    filled(store)
-    other: Place = SqlitePlace(tmp_path / "other.db")
-    if isinstance(store, sqlite.SqliteStore):
-        assert hasattr(server, "schema")
-        other = PostgresPlace(server)  # type: ignore[arg-type]
-    with closing(other.create()) as target:
-        with store.reading() as reading:
-            assert copy(reading, target) == store.head().size
-        assert target.checkpoint() == store.checkpoint()
-        assert list(target.entries()) == list(store.entries())
-        assert target.tombstones() == store.tombstones()
-        assert list(target.tiles()) == list(store.tiles())
-        size = store.head().size
-        assert Tree(target.tile, size).root() == Tree(store.tile, size).root()
-        assert [fact.payload for fact in target.facts_of(0, [1, 4])] == [
-            fact.payload for fact in store.facts_of(0, [1, 4])
-        ]
-        assert wrong(target) == []
-        with pytest.raises(EventError, match="was erased"):
-            journal_on(target).append(e.SubjectRegistered(subject=3))
-        assert journal_on(target).append(e.SubjectRegistered(subject=9_000)).position == size
-        assert wrong(target) == []
-        with store.reading() as reading, pytest.raises(StoreError, match="expected an empty ledger to copy into"):
-            copy(reading, target)
-
-
-def test_a_damaged_ledger_is_not_copied(place: Place, tmp_path: Path) -> None:
-    with closing(place.create()) as store:
-        filled(store, 30)
-        place.run("UPDATE events SET public = document WHERE document IS NOT NULL")
-        place.run("DELETE FROM facts WHERE row > 0")
-        place.run("DELETE FROM private WHERE position = 33")
-        place.run("DELETE FROM events WHERE position = 33")
-        target = SqlitePlace(tmp_path / "other.db")
-        with closing(target.create()) as empty:
-            with store.reading() as reading, pytest.raises(StoreError, match="is damaged"):
-                copy(reading, empty)
-            assert empty.head().size == 0
-            assert wrong(empty) == []
-
-
-def test_a_log_of_another_name_is_not_copied_into(store: Store, tmp_path: Path) -> None:
-    filled(store, 10)
-    begun = founding()
-    other = sqlite.create(
-        tmp_path / "other.db",
-        IdType.INT64,
-        type(begun)("example.com/x", begun.sign, begun.tombstone, begun.random_bytes),
-    )
-    with closing(other), store.reading() as reading, pytest.raises(StoreError, match="expected a ledger of log"):
-        copy(reading, other)
-
-
-def test_a_backup_is_a_ledger_as_of_one_moment(store: Store, tmp_path: Path) -> None:
-    filled(store)
-    journal, done = journal_on(store), False
-
-    def write() -> int:
-        count = 0
-        while not done:
-            journal.append(e.SubjectRegistered(subject=100_000 + count))
-            count += 1
-        return count
-
-    with ThreadPoolExecutor(1) as pool:
-        written = pool.submit(write)
-        time.sleep(0.05)
-        store.backup(tmp_path / "backup")
-        done = True
-        assert written.result() > 0
-    with closing(sqlite.open_ledger(tmp_path / "backup", founding)) as found:
-        assert wrong(found) == []
-        size = found.head().size
-        assert 604 <= size <= store.head().size
-        assert Tree(store.tile, size).root() == checkpoint.opened(found.checkpoint(), KEYS.verifiers).root
-    with pytest.raises(StoreError, match="is there already"):
-        store.backup(tmp_path / "backup")
-    with pytest.raises(StoreError, match="could not be"):
-        store.backup(tmp_path / "none" / "backup")
-    assert sorted(path.name for path in tmp_path.glob("*backup*")) == ["backup"]
 
 
 # ── what is no ledger ────────────────────────────────────────────────────────────────────────────────────────────────

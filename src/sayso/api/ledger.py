@@ -19,9 +19,7 @@ from sayso.api.given import (
 from sayso.api.keeping import Log
 from sayso.api.policies import PolicyLike, policy_of
 from sayso.api.recording import Recording
-from sayso.consent import receipt as receipts
 from sayso.consent.reader import View
-from sayso.errors import UsageError
 from sayso.ledger.document import document
 from sayso.ledger.identity import IdType, write
 from sayso.ledger.store import Head
@@ -120,20 +118,6 @@ class Ledger(Recording):
         for one in self.parts.journal.read(start, stop):
             held = {"kind": one.kind, "erased": True} if one.event is None else document(one.event)
             yield {"position": one.position, "recorded_at": instant.format(one.recorded_at), **held}
-
-    def receipt(self, position: int) -> bytes:
-        """The receipt of the choice at a position, for the member to keep: a signed envelope (`spec/receipt.md`).
-
-        It proves by the checkpoint at the head that the choice is in the log. Raises InputError where there is no
-        choice, it was erased, or the policy says too little for a receipt; KeyFileError without a key.
-        """
-        if not 0 <= position < self.head.size:
-            raise UsageError(f"expected the position of one of `{self.head.size}` events, got `{position}`")
-        (entry,) = self.parts.store.entries(position, position + 1)
-        return receipts.issue(
-            entry, self.log.prove(position), view=self.parts.reader.view(position=position + 1), id_type=self.id_type,
-            created_at=self.parts.now(), signers=[self.parts.journal.keys.signing()],
-        )  # fmt: skip
 
     def decide(
         self,

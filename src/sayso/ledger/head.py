@@ -104,7 +104,8 @@ class LogHead:
                 head = checkpoint.unverified(text)
         except VerificationError as error:
             raise KeyFileError(
-                f"the checkpoint of ledger `{self.origin}` was not signed by the key at hand ({error})"
+                f"the checkpoint of ledger `{self.origin}` was not signed by the key at hand ({error}); if the key was changed, "
+                "open the ledger again"
             ) from error
         size = reading.head().size
         if head.size != size:
