@@ -196,7 +196,7 @@ def test_a_text_that_no_note_may_have() -> None:
 
 
 ENVELOPES = [
-    b"", b"{}", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"payload":"!","payloadType":"x","signatures":[]}',
+    b"", b"{}", b"[]", b"null", b"\xff", b"[" * 100_000, ENVELOPE.replace(b'"keyid"', b'"keyi\xe4"'), b'{"payload":"!","payloadType":"x","signatures":[]}',
     b'{"payload":"","payloadType":"application/vnd.example+json","signatures":[]}',
     b'{"payload":"","payloadType":"application/vnd.example+json","signatures":[{"sig":"!"}]}',
     b'{"payload":"","payloadType":"application/vnd.example+json","signatures":[{"sig":"AAAA","keyid":"?"}]}',

@@ -82,6 +82,8 @@ def unverified(envelope: bytes | str, payload_type: str) -> bytes:
 
 def _read(envelope: bytes | str, payload_type: str) -> tuple[bytes, tuple[_Signature, ...]]:
     try:
+        if isinstance(envelope, bytes):
+            envelope.decode("utf-8")  # what no field takes is not looked at
         read = _DECODE(envelope)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise VerificationError("expected a DSSE envelope: JSON with payload, payloadType and signatures") from error
