@@ -58,9 +58,22 @@ class SqlReading:
 
     def checkpoint(self) -> str:
         """The signed checkpoint of the log at its head."""
-        found = self._driver.rows("SELECT value FROM ledger WHERE name = 'checkpoint'")
+        return self._said("checkpoint")
+
+    def nobody(self) -> bytes:
+        """The tombstone of nobody, by which a wrong erasure secret is told."""
+        try:
+            return bytes.fromhex(self._said("nobody"))
+        except ValueError as error:
+            raise StoreError(
+                "the ledger is damaged: its tombstone of nobody is none; restore it from a backup"
+            ) from error
+
+    def _said(self, name: str) -> str:
+        """What the ledger says of itself."""
+        found = self._driver.rows("SELECT value FROM ledger WHERE name = ?", (name,))
         if len(found) != 1:
-            raise StoreError("the ledger is damaged: it has lost its checkpoint; restore it from a backup")
+            raise StoreError(f"the ledger is damaged: it has lost its {name}; restore it from a backup")
         return str(found[0][0])
 
     def tile(self, tile: Tile) -> bytes:
