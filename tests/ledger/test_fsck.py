@@ -78,6 +78,12 @@ TAMPERINGS = [
     ("UPDATE private SET commitment = zeroblob(32) WHERE position = 3", 3),
     ("INSERT INTO private VALUES (7, 1, zeroblob(32), CAST('{}' AS BLOB), NULL)", 7),
     ("INSERT INTO private VALUES (0, 0, zeroblob(32), CAST('{}' AS BLOB), NULL)", 0),
+    (f"UPDATE events SET public = CAST('{'[' * 20_000}' AS BLOB) WHERE position = 7", 7),
+    (f"UPDATE private SET body = CAST('{'[' * 20_000}' AS BLOB) WHERE position = 7", 7),
+    ("UPDATE events SET recorded_at = -9223372036854775808 WHERE position = 7", 7),
+    ("UPDATE events SET position = 9223372036854775807 WHERE position = 302", None),
+    ("UPDATE events SET position = 4000000000 WHERE position = 7", 7),
+    ("UPDATE events SET position = -7 WHERE position = 302", None),
     ("UPDATE private SET part = 9 WHERE position = 301 AND part = 3", None),
     ("UPDATE events SET position = 5000 WHERE position = 302", 302),
 ]  # fmt: skip
@@ -98,6 +104,8 @@ DERIVED = [
     ("DELETE FROM tiles WHERE level = 1", ("tiles", 0)),
     ("UPDATE tiles SET hashes = CAST(hashes || zeroblob(32) AS BLOB) WHERE level = 1", ("tiles", 303)),
     ("INSERT INTO tiles VALUES (3, 0, zeroblob(32))", ("tiles", 303)),
+    ("INSERT INTO tiles VALUES (-1, -1, zeroblob(32))", ("tiles", 303)),
+    ("INSERT INTO tiles VALUES (9223372036854775807, 9223372036854775807, zeroblob(32))", ("tiles", 303)),
     ("DELETE FROM facts WHERE row = 7 * 1048576", ("facts", 7)),
     ("UPDATE facts SET at = at + 1 WHERE row = 7 * 1048576", ("facts", 7)),
     ("DELETE FROM tombstones", ("tombstones", 302)),
@@ -156,8 +164,15 @@ def test_a_checkpoint_of_fewer_events_than_there_are(filled: Ledger) -> None:
     assert fault == Fault("checkpoint", 303, "it is of `303` events, the store holds `304`")
 
 
+def test_a_ledger_that_lost_its_checkpoint(filled: Ledger) -> None:
+    execute(filled.store, "DELETE FROM ledger WHERE name = 'checkpoint'")
+    assert [fault.part for fault in found(filled)] == ["checkpoint"]
+
+
 def test_events_that_cannot_be_read_leave_nothing_to_derive(filled: Ledger) -> None:
     execute(filled.store, 'UPDATE private SET body = CAST(\'{"tombstone":"x"}\' AS BLOB) WHERE position = 302')
+    assert ("tombstones", None) in {(fault.part, fault.position) for fault in found(filled)}
+    execute(filled.store, "UPDATE private SET body = CAST('[]' AS BLOB) WHERE position = 7")
     assert ("facts", None) in {(fault.part, fault.position) for fault in found(filled)}
 
 

@@ -126,7 +126,7 @@ HOSTILE = [
     str(Checkpoint(ORIGIN, 2, HEAD.root[:-1]).signed(SIGNER)), str(Checkpoint(ORIGIN, 2, HEAD.root).signed(OTHER)),
     str(Checkpoint("example.com/other", 2, HEAD.root).signed(SIGNER)),
     SIGNED.replace("example.com/test-ledger ", "example.com/test\u2003ledger "), "a\n" * 1_000_000 + SIGNED,
-    "[" * 100_000, "x", "",
+    "[" * 100_000, "x", "", SIGNED.replace("example", "ex\udcffample"), SIGNED.replace("— ", "— \ud800"),
 ]  # fmt: skip
 
 
@@ -171,7 +171,7 @@ def test_a_proof_of_something_else() -> None:
 BAD_KEYS = [
     "PRIVATE+KEY+a b+00000000+AAAA", "PRIVATE+KEY+a+00000000+" + base64(b"\x01" + bytes(32)), "PRIVATE+KEY+a+1",
     "PUBLIC+KEY+a+00000000+" + base64(b"\x01" + bytes(32)), "PRIVATE+KEY+a+00000000+" + base64(b"\x02" + bytes(32)),
-    "PRIVATE+KEY+a+00000000+" + base64(b"\x01" + bytes(31)), "PRIVATE+KEY+a+00000000+!",
+    "PRIVATE+KEY+\udcff+00000000+" + base64(b"\x01" + bytes(32)), "PRIVATE+KEY+a+00000000+" + base64(b"\x01" + bytes(31)), "PRIVATE+KEY+a+00000000+!",
 ]  # fmt: skip
 
 
@@ -182,7 +182,7 @@ def test_signing_keys_that_are_none(text: str) -> None:
     assert "AQAA" not in str(caught.value), "it shows nothing of a key"
 
 
-@pytest.mark.parametrize("text", ["a", "a+b+c", "a+0000000g+AQ==", "a b+00000000+AQ==", "a+00000000+AQ==",
+@pytest.mark.parametrize("text", ["a", "a+b+c", "a+0000000g+AQ==", "a b+00000000+AQ==", "\udcff+00000000+AQ==", str(SIGNER.verifier).replace("example", "ex\udcffample"), "a+00000000+AQ==",
                                   "a+00000000+" + base64(b"\x01" + bytes(31)), str(SIGNER.verifier).replace("+", "-")])  # fmt: skip
 def test_verifier_keys_that_are_none(text: str) -> None:
     with pytest.raises(KeyFileError):
@@ -190,7 +190,7 @@ def test_verifier_keys_that_are_none(text: str) -> None:
 
 
 def test_a_text_that_no_note_may_have() -> None:
-    for text in ("no newline", "a\tb\n", "a\r\n", "\x00\n"):
+    for text in ("no newline", "a\tb\n", "a\r\n", "\x00\n", "\udcff\n"):
         with pytest.raises(VerificationError):
             note.sign(text, SIGNER)
 

@@ -114,6 +114,14 @@ def test_tiles_that_are_gone_are_damage(ledger: Ledger) -> None:
         registered(journal_on(ledger.store, now=ledger.clock, seen=seen), 2)
 
 
+def test_a_checkpoint_that_is_remembered_and_is_none_says_what_to_do(ledger: Ledger) -> None:
+    """As a power failure may leave it."""
+    seen = Memory()
+    seen.checkpoint = "\0" * 512
+    with pytest.raises(KeyFileError, match="remove the file `checkpoint`"):
+        registered(journal_on(ledger.store, now=ledger.clock, seen=seen), 1)
+
+
 def test_a_checkpoint_of_another_log_is_no_reason_to_trust_this_one(ledger: Ledger) -> None:
     registered(ledger.journal, 1)
     head = checkpoint.unverified(ledger.store.checkpoint())

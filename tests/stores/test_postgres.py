@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+import resource
 import signal
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import psycopg
@@ -307,3 +308,29 @@ def found_wrong(url: PostgresUrl) -> bool:
             return list(faults(store, KEYS.verifiers)) != []
     except StoreError:
         return True
+
+
+@pytest.mark.slow
+def test_a_server_whose_files_cannot_grow_keeps_nothing_half() -> None:
+    """A server whose files may not grow beyond 17 MiB, one more than a segment of its write-ahead log."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (17 << 20, before[1]))
+        try:
+            server = stack.enter_context(running())
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        store = stack.enter_context(closing(create(server.schema())))
+        journal = journal_on(store, now=lambda: NOW)
+
+        def fill() -> Iterator[int]:
+            for start in range(0, 200_000, 5_000):
+                several = [e.SubjectRegistered(subject=start + n, attributes={"a": "x" * 200}) for n in range(5_000)]
+                yield journal.append_many(several).stop
+
+        kept = [0]
+        with pytest.raises(StoreError, match=r"could not do what was asked|no room is left"):
+            kept.extend(fill())
+        assert 0 < kept[-1] < 200_000
+        assert store.head().size == kept[-1]
+        assert list(faults(store, KEYS.verifiers)) == []

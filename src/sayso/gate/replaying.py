@@ -42,7 +42,7 @@ def replay(
     said = manifest.read(directory)
     try:
         return list(_differences(directory, corpus, said, reader, engine, choose, sample, scratch))
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise VerificationError(f"the manifest in `{directory.name}` holds something in another form") from error
 
 

@@ -41,7 +41,7 @@ def verify(directory: Path, inputs: Path | None = None, known: Collection[Verifi
     said = manifest.read(directory)
     try:
         return [*_differences(directory, inputs, said), *_signature(directory, said, known)]
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
         raise VerificationError(
             f"the manifest in `{directory.name}` lacks what one has, or holds it in another form ({error})"
         ) from error

@@ -92,7 +92,7 @@ class LogHead:
         head = self.opened(reading)
         seen = self._seen.last()
         if seen is not None:
-            check_not_older(reading, head, checkpoint.unverified(seen))
+            check_not_older(reading, head, _remembered(seen))
         return head
 
     def opened(self, reading: Reading) -> Checkpoint:
@@ -136,6 +136,17 @@ def check_not_older(reading: Reading, head: Checkpoint, seen: Checkpoint) -> Non
             f"ledger `{head.origin}` is another than was seen: its first `{seen.size}` events differ from those that a "
             "checkpoint was signed for; find out which of the two was altered"
         )
+
+
+def _remembered(text: str) -> Checkpoint:
+    """The checkpoint that is remembered. Raises KeyFileError for what is none, as a power failure may leave it."""
+    try:
+        return checkpoint.unverified(text)
+    except VerificationError as error:
+        raise KeyFileError(
+            "the checkpoint that the keys remember is none; hold the ledger against one that somebody else kept, with "
+            "`sayso fsck --against`, and then remove the file `checkpoint` beside the keys"
+        ) from error
 
 
 def _damaged(origin: str, why: str) -> StoreError:
