@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sayso.errors import SaysoError
+from sayso.errors import SaysoError, StoreError
 from sayso.ledger import events as e
 from sayso.ledger.fsck import Fault, faults, repair
 from sayso.ledger.identity import IdType
@@ -162,6 +162,17 @@ def test_a_checkpoint_of_fewer_events_than_there_are(filled: Ledger) -> None:
     execute(filled.store, "UPDATE ledger SET value = ? WHERE name = 'checkpoint'", signed)
     (fault,) = found(filled)
     assert fault == Fault("checkpoint", 303, "it is of `303` events, the store holds `304`")
+
+
+@pytest.mark.parametrize(("position", "column"), [(7, "public"), (0, "document"), (0, "public")])
+def test_an_event_that_cannot_be_read_is_told_of_by_whoever_reads_it(
+    filled: Ledger, position: int, column: str
+) -> None:
+    for value in (b"[" * 20_000, b"", b"null", b'["kind"]', b"\xff"):
+        execute(filled.store, f"UPDATE events SET {column} = ? WHERE position = {position}", value)
+        with pytest.raises(StoreError, match=f"position `{position}` cannot be read"):
+            list(journal_on(filled.store, now=filled.clock).read())
+        assert ("event", position) in {(fault.part, fault.position) for fault in found(filled)}
 
 
 def test_a_ledger_that_lost_its_checkpoint(filled: Ledger) -> None:
