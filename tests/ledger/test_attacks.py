@@ -8,13 +8,16 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sayso import wiring
+from sayso.canonical import canonical_bytes
 from sayso.consent import receipt, receipt_check
-from sayso.errors import RollbackError, SaysoError, VerificationError
+from sayso.errors import RollbackError, SaysoError, StoreError, VerificationError
 from sayso.ledger import dsse, fsck, head
 from sayso.ledger import events as e
 from sayso.ledger.commitment import SALT_BYTES, commit
@@ -31,7 +34,8 @@ from sayso.ledger.log.tiles import Tree
 from sayso.ledger.log.words import base64
 from sayso.ledger.publishing import publish
 from sayso.ledger.store import Reading
-from tests.consent.receipts import Made, made, payload
+from sayso.policy import loads, normal
+from tests.consent.receipts import TEXT, Made, made, payload, platform
 from tests.ledger.conftest import T0, Ledger
 from tests.ledger.tampering import Memory, copy_of, execute, swap
 from tests.ledgers import KEYS, ORIGIN, SIGNER, journal_on
@@ -114,6 +118,21 @@ def test_an_event_rewritten_in_part_is_found_though_nobody_looks_at_signatures(l
     }[hidden]
     execute(ledger.store, statement)
     assert list(faults(ledger.store, ()))
+
+
+def test_a_policy_document_is_swapped(tmp_path: Path) -> None:
+    """It lies beside the log, which holds its digest. Defence: who decides by it compares the two."""
+    parts = platform(tmp_path / "ledger")
+    looser = TEXT.replace("mode: never, controller", "mode: always, controller")
+    document = canonical_bytes(normal(loads(looser)))
+    execute(parts.store, "UPDATE events SET document = ? WHERE kind = 'policy.published'", document)  # type: ignore[arg-type]
+    with closing(wiring.open_ledger(tmp_path / "ledger")) as found:
+        with pytest.raises(StoreError, match="the policy document at position `0` is not the one that was published"):
+            found.reader.view()
+        with pytest.raises(StoreError, match="run `sayso fsck`"):
+            found.reader.published()
+        assert [(fault.part, fault.position) for fault in faults(found.store, ())] == [("event", 0)]
+    parts.close()
 
 
 # ── dropping the last hour, and replaying an old checkpoint ──────────────────────────────────────────────────────────
