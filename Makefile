@@ -1,5 +1,5 @@
 # Everything here sets itself up: Python 3.11, 3.12 or 3.13 and make are enough.
-#   make demo | test | check | bench | torture | lock | release | clean
+#   make demo | test | check | bench | torch | torture | lock | release | clean
 # Another Python:  make test PYTHON=python3.13 VENV=.venv313
 # The same random examples again:  make test SEED=12345
 
@@ -13,7 +13,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 PYTEST := $(BIN)/python -m pytest --hypothesis-seed=$(SEED)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test torture bench lock release clean
+.PHONY: help setup jdk demo check test torch torture bench lock release clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -36,6 +36,10 @@ $(VENV)/installed: $(VENV)/locked pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Spark needs a JDK: found, or as root installed; else the line to run is told.
+jdk:
+	@sh requirements/jdk.sh >/dev/null
+
 demo: setup
 	@$(BIN)/sayso demo
 
@@ -45,11 +49,16 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 
-test: check
-	$(PYTEST) --hypothesis-profile=ci -n $(WORKERS) --cov
+# For what reads through a selection by PyTorch: too large for the lock, so it is installed only when asked.
+torch: setup
+	$(PIP) install 'torch>=2.6'
+	$(PYTEST) tests/api/test_pytorch.py
 
-torture: setup
-	$(PYTEST) --hypothesis-profile=torture -m torture
+test: jdk check
+	JAVA_HOME=$$(sh requirements/jdk.sh) $(PYTEST) --hypothesis-profile=ci -n $(WORKERS) --dist loadgroup --cov
+
+torture: jdk setup
+	JAVA_HOME=$$(sh requirements/jdk.sh) $(PYTEST) --hypothesis-profile=torture -m torture
 
 bench: setup
 	$(BIN)/python -m benchmarks
@@ -57,7 +66,7 @@ bench: setup
 
 # One resolution for all three Pythons; needs uv. Review the difference before you commit it.
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev --upgrade \
+	uv pip compile pyproject.toml --universal --python-version 3.11 --extra all --group dev --upgrade \
 	  --generate-hashes --no-annotate --no-header --quiet --output-file requirements/lock.txt
 
 # A source archive and a wheel in dist/, of a tree that passes.

@@ -45,14 +45,14 @@ class Bench:
 def copies(bench: Bench) -> None:
     """Gated copies beside DuckDB's plain copy, and beside the fastest."""
     for share, purpose in data.USES.items():
-        found = pairs(bench.gate(purpose), ("copy_duckdb", bench.corpus), bench.pairs, _tell)
+        found = pairs(bench.gate(purpose), ("copy_duckdb", bench.corpus), bench.pairs, tell)
         denied = f"{found.first.said['denied']:.1%} denied"
-        _ratio(f"gated copy / DuckDB's plain copy, {denied}", found, TARGETS[share])
-        _row(f"— gate {found.first.wall:.1f} s, copy {found.second.wall:.1f} s; peak of the gate's memory",
+        ratio(f"gated copy / DuckDB's plain copy, {denied}", found, TARGETS[share])
+        row(f"— gate {found.first.wall:.1f} s, copy {found.second.wall:.1f} s; peak of the gate's memory",
              f"{found.first.peak:.0f} MiB", "", "<= 2048 MiB")  # fmt: skip
     fastest = min((run((name, bench.corpus)).wall, name) for name in ("copy_duckdb", "copy_pyarrow", "copy_polars"))[1]
-    found = pairs(bench.gate(SIXTH), (fastest, bench.corpus), bench.pairs, _tell)
-    _ratio(f"gated copy / the fastest plain copy ({fastest.removeprefix('copy_')}), a sixth denied", found, "<= 1.25")
+    found = pairs(bench.gate(SIXTH), (fastest, bench.corpus), bench.pairs, tell)
+    ratio(f"gated copy / the fastest plain copy ({fastest.removeprefix('copy_')}), a sixth denied", found, "<= 1.25")
 
 
 def snapshots(bench: Bench) -> None:
@@ -60,22 +60,22 @@ def snapshots(bench: Bench) -> None:
     for purpose in data.USES.values():
         asked = ("snapshot", bench.ledger, purpose, bench.kept(purpose))
         found = pairs(
-            asked, ("group", bench.ledger), max(1, bench.pairs // 3 if purpose == SIXTH else 1), _tell, warm=False
+            asked, ("group", bench.ledger), max(1, bench.pairs // 3 if purpose == SIXTH else 1), tell, warm=False
         )
-        _ratio(f"snapshot ({purpose}) / reading and grouping the same events", found, "<= 3")
-        _row(f"— snapshot {found.first.wall:.0f} s, grouping {found.second.wall:.0f} s; peak of the snapshot's memory",
+        ratio(f"snapshot ({purpose}) / reading and grouping the same events", found, "<= 3")
+        row(f"— snapshot {found.first.wall:.0f} s, grouping {found.second.wall:.0f} s; peak of the snapshot's memory",
              f"{found.first.peak:.0f} MiB", "", "")  # fmt: skip
 
 
 def decisions(bench: Bench) -> None:
     """One decision in process, beside a dict look-up, the reference and other engines."""
     said = run(("decision", bench.ledger, SIXTH, bench.kept(SIXTH))).said
-    _row("one decision with its evidence, median, microseconds", f"{said['decisions']:.1f}", "", "<= 8")
-    _row("— of which the look-up; the reference; a dict's look-up",
+    row("one decision with its evidence, median, microseconds", f"{said['decisions']:.1f}", "", "<= 8")
+    row("— of which the look-up; the reference; a dict's look-up",
          f"{said['decider']:.1f}; {said['reference']:.0f}; {said['dict']:.2f}", "", "")  # fmt: skip
     others = rivals.measured()
     told = "; ".join(f"{name} {'not installed' if value is None else value}" for name, value in others.items())
-    _row("— a like question put to others", told, "", "")
+    row("— a like question put to others", told, "", "")
 
 
 def records(bench: Bench) -> None:
@@ -102,38 +102,32 @@ def subjects(bench: Bench, scales: list[int]) -> None:
 
 def _slopes(what: str, found: list[tuple[int, float, float]]) -> None:
     for number, cpu, peak in found:
-        _row(f"{number:,} {what}s", f"peak {peak:.0f} MiB", f"{cpu:.1f} s", "<= 2048 MiB" if what == "record" else "")
+        row(f"{number:,} {what}s", f"peak {peak:.0f} MiB", f"{cpu:.1f} s", "<= 2048 MiB" if what == "record" else "")
     steps = list(itertools.pairwise(found))
     costs = [(b[1] - a[1]) / (b[0] - a[0]) * 1e6 for a, b in steps]
     for (a, b), cost in zip(steps, costs, strict=True):
-        _row(f"— marginal cost of a {what}, {a[0]:,} to {b[0]:,}, microseconds", "", f"{cost:.2f}", "flat within 15%")
+        row(f"— marginal cost of a {what}, {a[0]:,} to {b[0]:,}, microseconds", "", f"{cost:.2f}", "flat within 15%")
 
 
-def _ratio(name: str, found: Ratio, target: str) -> None:
-    _row(name, f"{found.wall:.2f}", f"{found.cpu:.2f}", target)
+def ratio(name: str, found: Ratio, target: str) -> None:
+    row(name, f"{found.wall:.2f}", f"{found.cpu:.2f}", target)
 
 
-def _row(name: str, wall: str, cpu: str, target: str) -> None:
+def row(name: str, wall: str, cpu: str, target: str) -> None:
     print(f"| {name} | {wall} | {cpu} | {target} |", flush=True)
 
 
-def _tell(line: str) -> None:
+def tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def main() -> None:
-    """Measures at a scale. The first run at a scale makes its data, which takes longer than the measuring."""
-    parts: dict[str, Callable[[Bench], None]] = {
-        "copies": copies, "snapshots": snapshots, "decisions": decisions, "records": records,
-    }  # fmt: skip
-    parser = argparse.ArgumentParser(description=main.__doc__)
+def begin(parser: argparse.ArgumentParser) -> tuple[Bench, argparse.Namespace]:
+    """The data of the scale that is asked for, made if it is not there; and the head of a table is printed."""
     parser.add_argument("--records", type=int, default=data.FULL.records)
     parser.add_argument("--subjects", type=int, default=data.FULL.subjects)
     parser.add_argument("--files", type=int, default=data.FULL.files)
     parser.add_argument("--pairs", type=int, default=6)
     parser.add_argument("--folder", type=Path, default=data.FOLDER)
-    parser.add_argument("--only", choices=[*parts, "subjects"], action="append", help="measure these parts alone")
-    parser.add_argument("--also", type=int, action="append", help="numbers of subjects beside, for their marginal cost")
     given = parser.parse_args()
     scale = data.Scale(given.records, given.subjects, given.files)
     corpus, ledger = str(data.corpus(scale, given.folder)), str(data.ledger(scale, given.folder))
@@ -144,6 +138,18 @@ def main() -> None:
         f" {scale.subjects:,} subjects\n\n| figure | wall | CPU | target |\n| --- | --- | --- | --- |",
         flush=True,
     )
+    return bench, given
+
+
+def main() -> None:
+    """Measures at a scale. The first run at a scale makes its data, which takes longer than the measuring."""
+    parts: dict[str, Callable[[Bench], None]] = {
+        "copies": copies, "snapshots": snapshots, "decisions": decisions, "records": records,
+    }  # fmt: skip
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--only", choices=[*parts, "subjects"], action="append", help="measure these parts alone")
+    parser.add_argument("--also", type=int, action="append", help="numbers of subjects beside, for their marginal cost")
+    bench, given = begin(parser)
     for name, part in parts.items():
         if given.only is None or name in given.only:
             part(bench)

@@ -21,11 +21,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks import data
-from sayso.api import open_ledger
+from sayso.api import open_ledger, open_selection
 from sayso.api.deciding import Decisions
 from sayso.engines.duckdb import DuckDBEngine
 from sayso.gate import snapshots
-from sayso.gate.run import Job
+from sayso.gate.job import Job
 from sayso.gate.run import run as gate_run
 from sayso.ledger.facts import Party
 from sayso.ledger.identity import IdType
@@ -84,13 +84,13 @@ def copy_pyarrow(corpus: str) -> dict[str, Any]:
         return clock.read()
 
 
-def copy_polars(corpus: str) -> dict[str, Any]:
-    """Polars' plain copy, with the compression that the corpus has."""
+def copy_polars(corpus: str, times: str = "1") -> dict[str, Any]:
+    """Polars' plain copy, with the compression that the corpus has; of the corpus several times over."""
     import polars as pl
 
     with _scratch(Path(corpus).parent) as into:
         clock = _Clock()
-        pl.scan_parquet(_files(Path(corpus))).sink_parquet(into / "all.parquet", compression="snappy")
+        pl.scan_parquet(_files(Path(corpus)) * int(times)).sink_parquet(into / "all.parquet", compression="snappy")
         return clock.read()
 
 
@@ -148,6 +148,43 @@ def gate(ledger: str, purpose: str, kept: str, *corpora: str) -> dict[str, Any]:
         counts = done.manifest["counts"]
         share = counts["denied"] / counts["records"]
         return clock.read() | {"denied": share, "reasons": counts["by_reason"], "grounds": counts["by_ground"]}
+
+
+def select(ledger: str, purpose: str, kept: str, *corpora: str) -> dict[str, Any]:
+    """A selection from a kept snapshot, with SHA-256 of all files and the manifest; kept where `into=` says, if it does."""
+    kept_in = Path(corpora[0].removeprefix("into=")) if corpora[0].startswith("into=") else None
+    corpora = corpora if kept_in is None else corpora[1:]
+    with open_ledger(ledger, now=lambda: data.AT) as opened, _scratch(Path(corpora[0]).parent) as scratch:
+        pinned = snapshots.load(Path(kept))
+        corpus = str(_several(corpora, scratch / "in"))
+        pa.array([1]).to_numpy()  # loads pandas, if there is one: the loading of libraries is not measured
+        clock = _Clock()
+        job = Job(
+            Use(purpose, data.RECIPIENT, data.AT), kept_in is not None, (corpus,), data.COLUMNS, kept_in or scratch / "out",
+            position=None if kept_in else pinned.position, snapshot=pinned, emit="selection",
+        )  # fmt: skip
+        done = gate_run(job, DuckDBEngine(), opened.parts.reader, now=lambda: data.AT)
+        counts = done.manifest["counts"]
+        return clock.read() | {"denied": counts["denied"] / counts["records"]}
+
+
+def read_through(selection: str, corpus: str, purpose: str) -> dict[str, Any]:
+    """Every record that a selection lets through, all columns, as Arrow batches; the opening is told apart."""
+    clock = _Clock()
+    chosen = open_selection(selection, corpus=corpus, purpose=purpose, recipient=data.RECIPIENT, now=lambda: data.AT)
+    opening = clock.read()["wall"]
+    clock = _Clock()
+    rows = sum(batch.num_rows for batch in chosen.batches())
+    return clock.read() | {"rows": rows, "opening": opening}
+
+
+def read_plain(corpus: str) -> dict[str, Any]:
+    """Every record of the plain files, all columns, as Arrow batches."""
+    import pyarrow.dataset as ds
+
+    clock = _Clock()
+    rows = sum(batch.num_rows for batch in ds.dataset(_files(Path(corpus)), format="parquet").to_batches())
+    return clock.read() | {"rows": rows}
 
 
 def _several(corpora: Sequence[str], into: Path) -> Path:
@@ -209,7 +246,20 @@ def decision(ledger: str, purpose: str, kept: str) -> dict[str, Any]:
 
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {
-    one.__name__: one for one in (copy_duckdb, copy_pyarrow, copy_polars, snapshot, group, gate, whole, decision)
+    one.__name__: one
+    for one in (
+        copy_duckdb,
+        copy_pyarrow,
+        copy_polars,
+        snapshot,
+        group,
+        gate,
+        whole,
+        decision,
+        select,
+        read_through,
+        read_plain,
+    )
 }
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sayso.consent.judging import Judge
 from sayso.consent.reader import Reader
@@ -29,13 +30,14 @@ from sayso.stores.postgres_url import SCHEMES, PostgresUrl
 from sayso.stores.schema import Founding
 
 if TYPE_CHECKING:
-    from sayso.gate.engine import Engine
+    from sayso.gate.distributed import Held
+    from sayso.gate.engine import Cluster, Engine, Viewing
 
 Clock = Callable[[], int]
 Location: TypeAlias = Path | PostgresUrl
 """Where a ledger is: a file of SQLite's, or a schema of a PostgreSQL database."""
 _MOST_THREADS = 1024
-_MEMORY = re.compile(r"[1-9]\d{0,8}(\.\d+)? ?([KMGT]i?)?B", re.ASCII)
+_MEMORY = re.compile(r"([1-9]\d{0,8}(?:\.\d+)?) ?([KMGT]i?)?B", re.ASCII)
 
 
 def _pause() -> None:
@@ -198,16 +200,63 @@ def _origin(where: Location, files: KeyFiles) -> str:
     return f"sayso.invalid/{stem}-{os.urandom(6).hex()}"
 
 
+def bytes_of(memory: str) -> int:
+    """A limit of memory such as `1GiB` in bytes. Raises UsageError for one that cannot be."""
+    found = _MEMORY.fullmatch(memory)
+    if found is None:
+        raise UsageError(f"expected a limit of memory such as `1GiB` or `800MB`, got `{memory}`")
+    scale = found[2] or ""
+    unit = (1024 if scale.endswith("i") else 1000) ** " KMGT".index(scale[:1] or " ")
+    return int(float(found[1]) * unit)
+
+
 def engine(*, memory: str | None = None, threads: int | None = None, spill: Path | None = None) -> Engine:
     """The gate's engine. `memory` is a limit such as `1GiB`; `spill` where it puts what does not fit.
 
     Raises UsageError for a limit that cannot be.
     """
-    if memory is not None and not _MEMORY.fullmatch(memory):
-        raise UsageError(f"expected a limit of memory such as `1GiB` or `800MB`, got `{memory}`")
+    if memory is not None:
+        bytes_of(memory)
     if threads is not None and not 1 <= threads <= _MOST_THREADS:
         raise UsageError(f"expected from 1 to {_MOST_THREADS} threads, got `{threads}`")
     from sayso.engines import duckdb  # slow to import, and a decision needs none
 
     limit = duckdb.DEFAULT_MEMORY if memory is None else memory
     return duckdb.DuckDBEngine(memory_limit=limit, threads=threads, temp_directory=spill)
+
+
+def viewing() -> Viewing:
+    """What writes a gate as SQL."""
+    from sayso.engines.viewing import view
+
+    return view
+
+
+def spark_session(master: str, settings: Mapping[str, str] | None = None) -> Any:
+    """A session of Spark's on a master, such as `local[2]` or `spark://…`; the one who starts it stops it.
+
+    Raises UsageError without PySpark, EngineError.
+    """
+    return _spark("spark_session").start(master, settings)
+
+
+def spark_engine(session: Any, source: Any = None) -> tuple[Cluster, Held | None]:
+    """The engine over a session, and what it holds where the `source` is no files but a frame, or the name of a table."""
+    from sayso.gate.distributed import Held
+
+    spark, sources = _spark("spark"), _spark("spark_sources")
+    if source is None:
+        return spark.SparkEngine(session), None
+    held, schema, records = sources.opened(session, source)
+    return spark.SparkEngine(session, source=held), Held(
+        f"table:{source}" if isinstance(source, str) else "frame", schema, records
+    )
+
+
+def _spark(module: str) -> Any:
+    try:
+        return import_module(f"sayso.engines.{module}")
+    except ModuleNotFoundError as error:
+        if error.name and error.name.partition(".")[0] in ("pyspark", "py4j"):
+            raise UsageError("expected Spark to be installed; do so with `pip install 'sayso[spark]'`") from error
+        raise

@@ -114,7 +114,7 @@ def test_every_command_of_the_page_on_postgresql_does_what_it_shows(server: Serv
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/api.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/api.md", "docs/selections.md"])
 def test_every_line_of_python_prints_what_the_page_shows(name: str, filled: Sayso, tour: Path) -> None:
     if name == "README.md":
         assert filled("choose", "objection", "--subject", "1", "--purpose", "generative-ai").code == 0

@@ -47,7 +47,7 @@ def shown() -> list[str]:
 
 def test_every_command_of_the_page_runs(filled: Sayso, corpus: Path) -> None:
     commands = shown()
-    assert len(commands) == 3
+    assert len(commands) == 5
     for command in commands:
         ran = filled(*shlex.split(command)[1:])
         assert ran.code == exits.OK, (command, ran.err)

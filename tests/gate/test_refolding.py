@@ -58,7 +58,7 @@ def test_one_that_they_do_not_make(house: Platform, tmp_path: Path) -> None:
         "policy": pinned.policy, "version": pinned.version, "use": asdict(pinned.use),
         "position": pinned.position, "valid_until": pinned.valid_until,
     }  # fmt: skip
-    digest = snapshots._digest(forged, pins)
+    digest = snapshots.digested(forged, pins)
     snapshots.save(replace(pinned, snapshot=forged, digest=digest), tmp_path / "forged")
     assert told(house, tmp_path / "forged") == ["snapshot at position 13: it is not the one that the events make"]
     said = json.loads((out / "manifest.json").read_text())
@@ -90,7 +90,7 @@ def test_one_of_another_policy(house: Platform, tmp_path: Path) -> None:
         "policy": said["policy"], "version": pinned.version, "use": asdict(pinned.use),
         "position": pinned.position, "valid_until": pinned.valid_until,
     }  # fmt: skip
-    digest = snapshots._digest(pinned.snapshot, pins)
+    digest = snapshots.digested(pinned.snapshot, pins)
     snapshots.save(replace(pinned, policy=said["policy"], digest=digest), tmp_path / "forged")
     assert told(house, tmp_path / "forged") == [
         "snapshot at position 14: it is of another policy than the one last published then"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sayso.policy.facts import Record
 from tests import strategies
-from tests.compare import by_gate, by_lookup, by_reference
+from tests.compare import by_direct, by_gate, by_lookup, by_reference
 from tests.strategies import World
 
 RECORDS = 4000
@@ -57,6 +57,24 @@ def test_answers_looked_up_are_those_that_are_joined(duckdb: Any, world: World, 
         if r.subjects
     ]
     for record, said, expected in zip(plain, by_lookup(duckdb, world, plain), by_reference(world, plain), strict=True):
+        assert said == expected, record
+
+
+@settings(max_examples=12)
+@given(
+    world=strategies.worlds(accounts=False),
+    seed=st.integers(0, 2**32),
+    spread=st.sampled_from([1, 3, 1_000_003, 0x9E3779B97F4A7C15, -7_046_029_254_386_353_131]),
+)
+def test_answers_found_by_place_are_those_that_are_joined(duckdb: Any, world: World, seed: int, spread: int) -> None:
+    records = strategies.many_records(world, seed, RECORDS, several=False)
+    plain = [
+        replace(r, subjects=tuple(replace(s, role=None) for s in r.subjects or ()), reserved=frozenset())
+        for r in records
+        if r.subjects
+    ]
+    found = by_direct(duckdb, world, plain, spread)
+    for record, said, expected in zip(plain, found, by_reference(world, plain), strict=True):
         assert said == expected, record
 
 

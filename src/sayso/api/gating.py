@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
-from sayso import wiring
+from sayso import instant, wiring
 from sayso.api import sources
 from sayso.api.given import Instant, instant_of
 from sayso.api.policies import PolicyLike, policy_of
@@ -17,7 +17,9 @@ from sayso.errors import EngineError, UsageError
 from sayso.gate import manifest as manifests
 from sayso.gate.columns import Columns, columns_from_yaml
 from sayso.gate.engine import Progress, silent
-from sayso.gate.run import Job, Outcome, run
+from sayso.gate.job import MEMORY, Job
+from sayso.gate.outcome import Outcome
+from sayso.gate.run import run
 from sayso.ledger import events as e
 from sayso.policy.facts import Use
 from sayso.policy.model import Policy
@@ -37,6 +39,14 @@ class GateOptions(TypedDict, total=False):
     """An older size of the ledger than its head: a replay."""
     policy: PolicyLike | None
     """Another policy than the one last published: a replay."""
+    emit: Literal["copy", "selection"]
+    """What is written of paths: the permitted records again, or for each file the set of its permitted rows."""
+    report: bool
+    """Whether a selection has a report of the denied records, which a copy always has."""
+    resume: bool
+    """Whether to go on where a gate was that was asked the same and was killed, if one was."""
+    since: str | Path | None
+    """An output made before, or its manifest: files in which no verdict can have changed are taken from it."""
     dry_run: bool
     """Whether only the counts are found, and nothing is written."""
     canaries: int
@@ -44,7 +54,7 @@ class GateOptions(TypedDict, total=False):
     dataset: str | None
     """A name under which to record in the ledger what was built. Not for a replay, nor for a dry run."""
     memory: str | None
-    """The engine's limit, such as `1GiB`."""
+    """How much may be taken to decide and to write, such as `1GiB`; beside it there are the snapshot and libraries."""
     threads: int | None
     """How many threads to work with."""
     progress: Progress
@@ -62,6 +72,10 @@ def gate(
     at: Instant | None = None,
     position: int | None = None,
     policy: PolicyLike | None = None,
+    emit: Literal["copy", "selection"] = "copy",
+    report: bool = False,
+    resume: bool = False,
+    since: str | Path | None = None,
     dry_run: bool = False,
     canaries: int = 0,
     dataset: str | None = None,
@@ -75,16 +89,24 @@ def gate(
         raise UsageError("only a release that is written can be recorded as a dataset; leave `dataset` out")
     if not 0 <= canaries <= MOST_CANARIES:
         raise UsageError(f"expected a number of canaries from 0 to {MOST_CANARIES:,}, got `{canaries}`")
+    if emit not in ("copy", "selection"):
+        raise UsageError(f"expected `copy` or `selection` to emit, got `{emit}`")
     mapped = columns if isinstance(columns, Columns) else columns_from_yaml(Path(columns))
     use = Use(purpose, recipient, parts.now() if at is None else instant_of(at))
-    task = _Task(parts, use, release, mapped, position, policy_of(policy), canaries, memory, threads, progress)
+    limit = MEMORY if memory is None else wiring.bytes_of(memory)
+    asked = _Asked(emit, report, policy_of(policy), position, canaries, resume, _earlier(since), limit)
+    task = _Task(parts, use, release, mapped, asked, memory, threads, progress)
     paths = sources.paths_of(source)
+    if paths is None and (resume or since is not None):
+        raise UsageError("only a gate of files goes on, or takes files from one before; name paths")
+    if paths is None and emit != "copy":
+        raise UsageError("a selection is of files; write the table as Parquet and name that")
     output = None if into is None or dry_run else Path(into)
     if paths is not None:
         if output is None and not dry_run:
             raise UsageError("expected a directory to write to; name one, or ask for a dry run")
         made = task.run(paths, output)
-        permitted, denied = (None, None) if output is None else sources.directories(output)
+        permitted, denied = (None, None) if output is None else sources.directories(output, emit)
     else:
         made, permitted, denied = _table(task, source, output, dry_run=dry_run)
     if dataset is not None and made.output is not None:
@@ -106,23 +128,43 @@ def _table(task: _Task, source: Any, output: Path | None, *, dry_run: bool) -> t
     return made, staged.pick(mask), denied
 
 
+def _earlier(since: str | Path | None) -> Path | None:
+    """The directory of an output, which may be named by its manifest."""
+    if since is None:
+        return None
+    path = Path(since)
+    return path.parent if path.name == manifests.FILE else path
+
+
+class _Asked(NamedTuple):
+    """What is asked beside the use."""
+
+    emit: str
+    report: bool
+    policy: Policy | None
+    position: int | None
+    canaries: int
+    resume: bool
+    since: Path | None
+    memory: int
+
+
 class _Task:
     """One gate, but for the files that it reads and writes."""
 
     def __init__(
-        self, parts: wiring.Parts, use: Use, release: bool, columns: Columns, position: int | None,
-        policy: Policy | None, canaries: int, memory: str | None, threads: int | None, progress: Progress,
+        self, parts: wiring.Parts, use: Use, release: bool, columns: Columns, asked: _Asked, memory: str | None,
+        threads: int | None, progress: Progress,
     ) -> None:  # fmt: skip
-        self.parts, self.use, self.release, self.columns = parts, use, release, columns
-        self.position, self.policy, self.canaries = position, policy, canaries
+        self.parts, self.use, self.release, self.columns, self.asked = parts, use, release, columns, asked
         self.memory, self.threads, self.progress = memory, threads, progress
 
     def run(self, inputs: tuple[str, ...], output: Path | None) -> Outcome:
         """Runs the gate, its engine spilling to a directory of its own."""
         threads = self.threads or os.cpu_count() or 1
         job = Job(
-            use=self.use, release=self.release, inputs=inputs, columns=self.columns, output=output,
-            policy=self.policy, position=self.position, canaries=self.canaries, threads=threads,
+            use=self.use, release=self.release, inputs=inputs, columns=self.columns, output=output, threads=threads,
+            **self.asked._asdict(),
         )  # fmt: skip
         with tempfile.TemporaryDirectory(prefix="sayso-spill-") as spill:
             engine = wiring.engine(memory=self.memory, threads=self.threads, spill=Path(spill))
@@ -131,10 +173,11 @@ class _Task:
 
 def _built(dataset: str, output: Path, manifest: dict[str, Any], use: Use) -> e.DatasetBuilt:
     look = manifest["looks"][-1]
+    at = instant.parse(manifest["use"]["at"])
     return e.DatasetBuilt(
         dataset=dataset,
         manifest=digest_file(output / manifests.FILE),
-        use=e.UseRef(purpose=use.purpose, recipient=use.recipient, at=use.at),
+        use=e.UseRef(purpose=use.purpose, recipient=use.recipient, at=at),
         policy=look["policy"],
         position=look["position"],
     )

@@ -269,3 +269,9 @@ def parse_keys(texts: Sequence[str]) -> tuple[VerifierKey, ...]:
             raise KeyFileError(f"`{text}` cannot be read as a file of verifier keys") from error
         keys += [VerifierKey.parse(line) for line in lines if line.strip()]
     return tuple(dict.fromkeys(keys))
+
+
+def known_keys(keys: Sequence[str | VerifierKey]) -> list[VerifierKey]:
+    """Verifier keys, some of them given as `parse_keys` takes them. Raises KeyFileError."""
+    texts = [one for one in keys if isinstance(one, str)]
+    return [*(one for one in keys if isinstance(one, VerifierKey)), *parse_keys(texts)]

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from sayso import instant, wiring
 from sayso.api.given import Instant, instant_of
-from sayso.api.keeping import parse_keys
+from sayso.api.keeping import known_keys
 from sayso.api.policies import PolicyLike, policy_of
 from sayso.consent import receipt_check
 from sayso.consent.receipt_check import Verified
 from sayso.errors import StaleError, UsageError, VerificationError
 from sayso.gate import manifest
+from sayso.gate.job import COPY
 from sayso.gate.output import PERMITTED
 from sayso.gate.replaying import replay
 from sayso.gate.verify import Difference
@@ -44,7 +45,7 @@ def verify(
     VerificationError if there is no manifest to verify by, KeyFileError for what is no key.
     """
     root, corpus = Path(directory), None if inputs is None else Path(inputs)
-    known = _known(keys)
+    known = known_keys(keys)
     if ledger is not None:
         known = list(ledger.log.trusted(known or ledger.log.keys))
         if corpus is None:
@@ -65,12 +66,7 @@ def verify_receipt(
     With the `policy` that it names, also that its record is what that policy makes of the choice. Raises
     VerificationError where it proves nothing, KeyFileError for what is no key.
     """
-    return receipt_check.verify(receipt, _known(keys), policy_of(policy))
-
-
-def _known(keys: Sequence[str | VerifierKey]) -> list[VerifierKey]:
-    texts = [one for one in keys if isinstance(one, str)]
-    return [*(one for one in keys if isinstance(one, VerifierKey)), *parse_keys(texts)]
+    return receipt_check.verify(receipt, known_keys(keys), policy_of(policy))
 
 
 def _chosen(total: int, count: int) -> list[int]:
@@ -90,6 +86,8 @@ def open_release(directory: str | Path, *, at: Instant | None = None) -> ds.Data
     said: dict[str, Any] = manifest.read(root)
     if said.get("kind") != "release":
         raise VerificationError(f"`{root.name}` is a replay, and nothing is trained on one; gate a release")
+    if said.get("emit") != COPY:
+        raise VerificationError(f"`{root.name}` holds no copy of the records; open it with `open_selection`")
     found = verify(root)
     if found:
         raise VerificationError(f"`{root.name}` is not what its manifest says: {found[0]}; gate it again")

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from sayso.errors import CorpusError, UsageError
 from sayso.gate.columns import Columns
 from sayso.gate.output import DENIED, PERMITTED
+from sayso.gate.selection import FOLDER
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -37,9 +38,9 @@ TABLE = "table.parquet"
 class Gated(Generic[T]):
     """What a gate let through, and why not the rest.
 
-    `permitted` is of the kind of the source: for paths, the directory of the permitted files. `denied` is the report
-    of the denied records (`row`, `reason`, evidence), never their content; for paths, its directory. Both are `None`
-    after a dry run. `manifest` is that of `spec/manifest.md`; `output` the directory that holds everything, if one
+    `permitted` is of the kind of the source: for paths, the directory of the permitted files, or of a selection's sets
+    of rows. `denied` is the report of the denied records (`row`, `reason`, evidence), never their content; for paths,
+    its directory; `None` for a selection without one. Both are `None` after a dry run. `manifest` is that of `spec/manifest.md`; `output` the directory that holds everything, if one
     was asked for.
     """
 
@@ -183,6 +184,7 @@ def mask_of(denied: pa.Table, rows: int) -> Mask:
     return mask
 
 
-def directories(output: Path) -> tuple[Path, Path]:
-    """Where an output keeps the permitted records, and the report of the denied ones."""
-    return output / PERMITTED, output / DENIED
+def directories(output: Path, emit: str) -> tuple[Path, Path | None]:
+    """Where an output keeps the permitted records, or what rows they are in; and the report of the denied ones."""
+    denied = output / DENIED
+    return output / (PERMITTED if emit == "copy" else FOLDER), denied if denied.exists() else None

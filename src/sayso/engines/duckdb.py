@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -11,21 +12,24 @@ from types import MappingProxyType
 import duckdb
 import ibis
 import ibis.expr.types as ir
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from sayso.engines.reading import corpus_schema, corpus_sql, shape_of
+from sayso.engines import direct
+from sayso.engines.duckdb_sql import corpus_sql
+from sayso.engines.joining import joined, rests
+from sayso.engines.reading import corpus_schema, shape_of
 from sayso.engines.staging import to_parquet
 from sayso.errors import EngineError
 from sayso.gate.columns import Columns
 from sayso.gate.engine import Question
+from sayso.plan.direct import Direct
 from sayso.plan.gate import Packing, Tables, combinations, keyed, numbered, plain, strangers, verdicts
 from sayso.plan.history import history
 from sayso.plan.lookup import Lookup
 
 ROWS_A_BATCH = 262_144
 DEFAULT_MEMORY = "900MiB"
+RECORDS_A_QUERY = 20_000_000
 
 
 class DuckDBEngine:
@@ -43,6 +47,9 @@ class DuckDBEngine:
             "memory_limit": memory_limit,
             "autoinstall_known_extensions": "false",
         }
+        self._found: list[tuple[pa.Table, Direct]] = []
+        self._lookups: list[tuple[pa.Table, bool, Lookup]] = []
+        self._lock = threading.Lock()
         if threads is not None:
             self._settings["threads"] = threads
         if temp_directory is not None:
@@ -56,24 +63,36 @@ class DuckDBEngine:
             ]
             yield from _stream(connection, history(*tables))
 
+    def records_at_once(self, question: Question) -> int:
+        """How many records to ask about at once: a join takes long to set up, and answers that are found do not."""
+        return RECORDS_A_QUERY if self._direct(question) is None else 1
+
     def verdicts(self, question: Question) -> Iterator[pa.RecordBatch]:
         """The verdicts of `plan.gate.numbered` for the records of some Parquet files."""
+        found = self._direct(question)
+        if found is not None:
+            yield from direct.numbered(question, found, self._lookup(question))
+            return
         with self._connect() as connection:
             dimensions = question.snapshot.dimensions
-            shape, answers = shape_of(question), question.snapshot.answers
+            shape = shape_of(question)
             looks_up = plain(shape, dimensions) and not question.stale
             corpus, tables = _prepared(connection, question, looks_up=looks_up)
             if looks_up:
-                lookup = Lookup(question.snapshot)
+                lookup = Lookup(question.snapshot, behind=question.behind)
                 yield from map(lookup.numbered, _stream(connection, keyed(corpus, shape, tables, dimensions)))
                 return
             told = verdicts(corpus, shape, tables, dimensions, stale=question.stale)
-            resting = any(answers.column(name).null_count < len(answers) for name in ("slot", "position"))
-            packing = Packing.of(question.snapshot)
-            yield from _stream(connection, numbered(told, packing, several=shape.several, positions=resting))
+            behind, packing = question.behind, Packing.of(question.snapshot)
+            resting = behind and rests(question.snapshot)
+            yield from _stream(connection, numbered(told, packing, several=shape.several and behind, positions=resting))
 
     def strangers(self, question: Question) -> Iterator[pa.RecordBatch]:
-        """The `id` of each subject of the corpus whom the snapshot does not know, once each."""
+        """The `id` of each subject of the corpus whom the snapshot does not know."""
+        found = self._direct(question)
+        if found is not None:
+            yield from direct.strangers(question, found)
+            return
         with self._connect() as connection:
             corpus, tables = _prepared(connection, question)
             yield from _stream(connection, strangers(corpus, shape_of(question), tables))
@@ -99,6 +118,28 @@ class DuckDBEngine:
         with self._connect() as connection:
             to_parquet(connection, source, form, target, columns)
 
+    def _direct(self, question: Question) -> Direct | None:
+        """The tables by which a question's answers are found, if they can be. Those of two snapshots are kept."""
+        if not direct.suits(question):
+            return None
+        standing = question.snapshot.standing
+        with self._lock:
+            kept = next((found for of, found in self._found if of is standing), None)
+            if kept is None:
+                kept = Direct(question.snapshot)
+                self._found = [(standing, kept), *self._found[:1]]
+        return kept if kept.fits else None
+
+    def _lookup(self, question: Question) -> Lookup:
+        """The answers of a question's snapshot. Those of two are kept."""
+        answers = question.snapshot.answers
+        with self._lock:
+            kept = next((one for of, behind, one in self._lookups if of is answers and behind is question.behind), None)
+            if kept is None:
+                kept = Lookup(question.snapshot, behind=question.behind)
+                self._lookups = [(answers, question.behind, kept), *self._lookups[:1]]
+        return kept
+
     def _connect(self) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(config=self._settings)
 
@@ -118,38 +159,12 @@ def _prepared(
         connection.execute(f"CREATE TEMP VIEW corpus AS {reading}")
     except duckdb.Error as error:
         raise EngineError(f"duckdb could not read the corpus: {type(error).__name__}") from error
-    given = question.snapshot.tables
-    given |= {name: _narrow(given[name]) for name in ("standing", "accounts") if name in given}
-    if looks_up:
-        numbers = pa.array(np.arange(given["standing"].num_rows, dtype=np.int32))
-        given["standing"] = given["standing"].append_column("person", numbers)
-    held = {name: _named(connection, name, table) for name, table in given.items()}
 
-    def unless_empty(name: str) -> ir.Table | None:
-        return held[name] if name in held and question.snapshot.tables[name].num_rows else None
+    def named(name: str, table: pa.Table) -> ir.Table:
+        return _named(connection, name, table)
 
-    def behind(name: str) -> ir.Table | None:
-        table = question.snapshot.tables.get(name)
-        slots = question.snapshot.answers.column("slot")
-        asked = not looks_up and (question.snapshot.accounts is not None or slots.null_count < len(slots))
-        having = None if table is None or not asked else table.filter(pc.is_valid(table.column("behind")))
-        if having is None or not having.num_rows:
-            return None
-        return _named(connection, f"{name}_behind", having.select(["subject", "behind"]))
-
-    tables = Tables(
-        held["standing"], unless_empty("overflow"), held["answers"], held["categories"], held["places"],
-        held.get("accounts"), unless_empty("accounts_overflow"), behind("standing"), behind("accounts"),
-    )  # fmt: skip
+    tables = joined(question.snapshot, named, looks_up=looks_up)
     return ibis.table(corpus_schema(question), name="corpus"), tables
-
-
-def _narrow(table: pa.Table) -> pa.Table:
-    """A standing without the columns that say nothing of anybody: a join carries what it is given."""
-    idle = [f"{kind}{n}" for n in "12" if table.column(f"b{n}").null_count == len(table) for kind in "bc"]
-    if not pc.any(table.column("more")).as_py():
-        idle.append("more")
-    return table.drop_columns([*idle, "behind"])
 
 
 def _stream(connection: duckdb.DuckDBPyConnection, expression: ir.Table) -> Iterator[pa.RecordBatch]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,11 +17,9 @@ import pyarrow.types as kinds
 from sayso.errors import CorpusError, EngineError
 from sayso.gate.columns import Columns
 from sayso.gate.inputs import Input
+from sayso.gate.job import Job
 from sayso.gate.looks import Look
 from sayso.instant import DAY
-
-if TYPE_CHECKING:
-    from sayso.gate.run import Job
 
 Changes: TypeAlias = dict[str, pa.Scalar]
 """What is written over the columns of a record to make a canary of it."""

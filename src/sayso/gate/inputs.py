@@ -42,7 +42,7 @@ class Input:
     def check(self) -> None:
         """Raises CorpusError if the file is not the one that was opened: its verdicts would be another's."""
         try:
-            same = self.state is None or _state(self.source) == self.state
+            same = self.state is None or state_of(self.source) == self.state
         except OSError:
             same = False
         if not same:
@@ -106,7 +106,8 @@ def _suffix(file: Path) -> str:
     return file.suffix.lower()
 
 
-def _state(file: Path) -> State:
+def state_of(file: Path) -> State:
+    """The state of a file. Raises OSError."""
     found = file.stat()
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
@@ -120,7 +121,7 @@ def open_inputs(patterns: Sequence[str], columns: Columns, engine: Engine, stagi
     problems: list[Problem] = []
     for number, (source, name) in enumerate(find(patterns)):
         form = FORMS[_suffix(source)]
-        path, state = source, _state(source)
+        path, state = source, state_of(source)
         if form != "parquet" and not state[2]:
             problems.append(
                 Problem(

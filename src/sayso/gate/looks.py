@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sayso.consent.reader import View
 from sayso.errors import EngineError
@@ -16,6 +17,7 @@ from sayso.plan import accounts
 from sayso.plan.relevance import Relevance
 from sayso.plan.snapshot import with_buried
 from sayso.policy.facts import Id
+from sayso.policy.verdict import Outcome
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,20 @@ class Look:
 
 
 def verdicts(look: Look, question: Question, rows: int, engine: Engine) -> Verdicts:
-    """What an engine says of `rows` records, by what was seen.
+    """What an engine says of `rows` records, by what was seen."""
+    return told(look, prepared(look, question, engine), rows, engine)
 
-    Who was erased is known by what the corpus holds alone, so those are looked for among its strangers first. Of a use
-    that asks for the account, the answers that the corpus asks for are decided on the way.
+
+def told(look: Look, question: Question, rows: int, engine: Engine) -> Verdicts:
+    """The same, of a question that was prepared."""
+    return collect(engine.verdicts(question), rows, Codec(question.snapshot), look.ids, behind=question.behind)
+
+
+def prepared(look: Look, question: Question, engine: Engine) -> Question:
+    """A question whose snapshot holds what is known by its corpus alone, and answers for all of its records.
+
+    That is who was erased: those are looked for among its strangers. And of a use that asks for the account, the
+    answers that the corpus asks for, which are decided here.
     """
     if look.view.erased is not None:
         buried: dict[Id, int] = {}
@@ -54,10 +66,10 @@ def verdicts(look: Look, question: Question, rows: int, engine: Engine) -> Verdi
         combinations = engine.combinations(question)
         answered = accounts.answered(question.snapshot, combinations, relevance, look.view.known)
         question = replace(question, snapshot=answered)
-    return collect(engine.verdicts(question), rows, Codec(question.snapshot), look.ids)
+    return question
 
 
-class _Both(Codec):
+class Both(Codec):
     """Two codecs as one: the numbers of the second come after those of the first."""
 
     def __init__(self, first: Codec, second: Codec) -> None:
@@ -87,9 +99,32 @@ def changed(first: Verdicts, second: Verdicts, start: int, until: int) -> bool:
     return bool((first.permitted(start, until) & ~second.permitted(start, until)).any())
 
 
+def alike(before: Verdicts, now: Verdicts, start: int, until: int, since: int) -> bool:
+    """Whether two looks say the same of every record in [start, until), and of what denials rest on.
+
+    An erasure reaches back to a look before it: a record denied for one from position `since` on is said otherwise.
+    """
+    pairs = before.packed[start:until].astype(np.uint64) << np.uint64(32) | now.packed[start:until]
+    for pair in np.unique(pairs).tolist():
+        answer = now.codec.read(pair & 0xFFFFFFFF)
+        if before.codec.read(pair >> 32) != answer:
+            return False
+    one, other = before.denials.within(start, until), now.denials.within(start, until)
+    if not (
+        np.array_equal(one.rows, other.rows) and one.ids.equals(other.ids) and one.positions.equals(other.positions)
+    ):
+        return False
+    erased = [n for n in np.unique(now.packed[start:until]).tolist() if now.codec.read(n).outcome is Outcome.ERASED]
+    if not erased:
+        return True
+    late = np.isin(now.packed[other.rows], np.array(erased, np.uint32))
+    at = other.positions.filter(pa.array(late))
+    return not at.null_count and not bool(pc.any(pc.greater_equal(at, since)).as_py())
+
+
 def merged(first: Verdicts, second: Verdicts) -> Verdicts:
     """The verdicts of both looks: the second's where it denies or both permit, else the first's."""
-    codec = _Both(first.codec, second.codec)
+    codec = Both(first.codec, second.codec)
     rows = len(first.packed)
     earlier = second.permitted(0, rows) & ~first.permitted(0, rows)
     packed = np.where(earlier, first.packed, second.packed + np.uint32(codec.base))

@@ -14,7 +14,8 @@ from typing import Any
 from sayso import instant
 from sayso.errors import Problem, VerificationError
 from sayso.gate.columns import Columns
-from sayso.gate.output import Gated, Written
+from sayso.gate.output import Gated
+from sayso.gate.selection import KIND as SELECTION
 
 FORM = "sayso/manifest/1"
 FILE = "manifest.json"
@@ -37,16 +38,13 @@ def inputs(gated: Sequence[Gated]) -> list[dict[str, Any]]:
 
 
 def outputs(gated: Sequence[Gated]) -> list[dict[str, Any]]:
-    """What was written."""
-    files: list[tuple[str, str, Written]] = []
-    for one in gated:
-        for kind, written in (("permitted", one.permitted), ("denied", one.denied)):
-            if written is not None:
-                files.append((kind, one.input.name, written))
+    """What was written. A selection is `of` the file with that digest, and of no other."""
     return [
-        {"path": written.path, "kind": kind, "input": name, "records": written.rows, "sha256": written.digest}
-        for kind, name, written in files
-    ]
+        {"path": written.path, "kind": written.kind, "input": one.input.name, "records": written.rows,
+         "sha256": written.digest} | ({"of": one.input_digest} if written.kind == SELECTION else {})
+        for one in gated
+        for written in one.written
+    ]  # fmt: skip
 
 
 def columns(mapping: Columns) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from sayso.gate import attestation, manifest
 from sayso.gate.columns import Columns, SubjectColumn
 from sayso.gate.engine import Engine, Part, Question
 from sayso.gate.inputs import Input, open_inputs
-from sayso.gate.output import DENIED
+from sayso.gate.output import DENIED, PERMITTED
+from sayso.gate.selection import KIND as SELECTION
+from sayso.gate.selection import decode
 from sayso.gate.snapshots import nobodys
 from sayso.gate.verify import Difference
 from sayso.ledger.head import check_not_older
@@ -26,7 +28,8 @@ from sayso.ledger.log import checkpoint
 from sayso.policy.decide import decide
 from sayso.policy.facts import Record, Subject, Use
 
-PERMITTED = "permitted"
+UNTOLD = "denied"
+"""Where a selection has no report of its denied records."""
 Choose = Callable[[int, int], Sequence[int]]
 """Chooses so many numbers below another, each once, as nobody could have foreseen."""
 
@@ -91,7 +94,7 @@ def _verdicts(
         stood = _reported(directory, said, entry["name"], rows)
         for row, record in _records(file, rows, columns, looks[0], engine, ids, id_type).items():
             found = _decided(record, looks)
-            if found not in (stood[row], "erased"):
+            if found != "erased" and stood[row] not in (found, UNTOLD if found != PERMITTED else PERMITTED):
                 yield Difference(f"input {entry['name']}, row {row}", stood[row], found)
 
 
@@ -102,13 +105,21 @@ def _columns(said: Mapping[str, Any]) -> Columns:
 
 
 def _reported(directory: Path, said: Mapping[str, Any], name: str, rows: Sequence[int]) -> dict[int, str]:
-    """What the output says of some rows of an input: `permitted`, or the reason in the report."""
-    (report,) = [one for one in said["outputs"] if one["kind"] == DENIED and one["input"] == name] or [None]
+    """What the output says of some rows of an input: `permitted`, or the reason in the report, if there is one."""
+    held = {one["kind"]: one for one in said["outputs"] if one.get("input") == name}
+    if held and DENIED not in held:
+        data = (directory / held[SELECTION]["path"]).read_bytes()
+        selected = decode(data, next(one["records"] for one in said["inputs"] if one["name"] == name))
+        return {row: PERMITTED if row in selected else UNTOLD for row in rows}
     reasons: dict[int, str] = {}
-    if report is not None:
-        table = pq.read_table(directory / report["path"], columns=["row", "reason"])
+    for report in said["outputs"]:
+        if report["kind"] != DENIED or report.get("input", name) != name:
+            continue
+        table = pq.read_table(directory / report["path"])
+        if "input" not in report:
+            table = table.filter(pc.equal(table.column("input"), name))
         asked = table.filter(pc.is_in(table.column("row"), pa.array(rows, pa.int64())))
-        reasons = dict(zip(asked.column("row").to_pylist(), asked.column("reason").to_pylist(), strict=True))
+        reasons |= dict(zip(asked.column("row").to_pylist(), asked.column("reason").to_pylist(), strict=True))
     return {row: reasons.get(row, PERMITTED) for row in rows}
 
 

@@ -76,7 +76,7 @@ def make(store: Store, view: View, use: Use, engine: Engine) -> Pinned:
         "position": view.size,
         "valid_until": until,
     }
-    return Pinned(made, use, pins["policy"], pins["version"], view.size, until, _digest(made, pins))
+    return Pinned(made, use, pins["policy"], pins["version"], view.size, until, digested(made, pins))
 
 
 def nobodys(view: View, use: Use, ids: pa.DataType) -> Snapshot:
@@ -152,7 +152,7 @@ def _kin(view: View, ids: pa.DataType) -> pa.Table:
     )
 
 
-def _digest(snapshot: Snapshot, pins: dict[str, Any]) -> str:
+def digested(snapshot: Snapshot, pins: dict[str, Any]) -> str:
     """SHA-256 over the pins and every table's Arrow stream."""
     whole = hashlib.sha256()
     stated = {"dimensions": _dimensions(snapshot.dimensions), "next_change": snapshot.next_change}
@@ -197,6 +197,16 @@ def _dimensions(dimensions: Dimensions) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(dimensions).items()}
 
 
+def with_tables(pinned: Pinned, **tables: pa.Table) -> Pinned:
+    """The same with other tables, and so another digest."""
+    made = replace(pinned.snapshot, **tables)
+    pins = {
+        "policy": pinned.policy, "version": pinned.version, "use": asdict(pinned.use), "position": pinned.position,
+        "valid_until": pinned.valid_until,
+    }  # fmt: skip
+    return replace(pinned, snapshot=made, digest=digested(made, pins))
+
+
 def save(pinned: Pinned, directory: Path) -> None:
     """Keeps a snapshot in a new directory, one Arrow file a table. It holds ids: guard it as the ledger."""
     directory.mkdir(parents=True)
@@ -234,7 +244,7 @@ def _loaded(directory: Path) -> Pinned:
         about["next_change"], tables.get("accounts"), tables.get("accounts_overflow"),
     )  # fmt: skip
     pins = {name: about[name] for name in ("policy", "version", "use", "position", "valid_until")}
-    if _digest(snapshot, pins) != about["digest"]:
+    if digested(snapshot, pins) != about["digest"]:
         raise StaleError(f"the snapshot in `{directory.name}` is not what its digest names; make it again")
     return Pinned(
         snapshot, Use(**about["use"]), about["policy"], about["version"], about["position"], about["valid_until"],

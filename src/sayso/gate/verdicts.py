@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from sayso.policy.verdict import Outcome
 from sayso.territory import canonical
 
 Packed = npt.NDArray[np.uint32]
+Counts: TypeAlias = Counter[tuple[int, str | None]]
+"""How many records have each packed number; with the territory written on them, where the verdict is of it."""
 UNANSWERED = np.uint32(0xFFFFFFFF)
 TALLIED = 1 << 21
 """Numbers below this are counted in an array as long as the greatest, sooner than by sorting them."""
@@ -49,14 +51,24 @@ class Codec:
         if self.width * len(self._outcomes) >= int(UNANSWERED):
             raise EngineError("this use has more distinct verdicts than the gate can pack; narrow its rules")
         self.permits = np.array([outcome != NO_OBJECTION and Outcome(outcome).permits for outcome in self._outcomes])
+        # Dividing is what takes long: where there are few numbers, each has its answer.
+        few = self.width * len(self.permits) <= TALLIED
+        self._permits_number = np.repeat(self.permits, self.width) if few else None
+        self._written_number = self._of_written(np.arange(self.width * len(self.permits))) if few else None
 
     def permitted(self, packed: Packed) -> npt.NDArray[np.bool_]:
         """Which of these records are permitted."""
-        mask: npt.NDArray[np.bool_] = self.permits[packed // self.width]
+        held = self._permits_number
+        mask: npt.NDArray[np.bool_] = self.permits[packed // self.width] if held is None else held[packed]
         return mask
 
     def of_written(self, packed: Packed) -> npt.NDArray[np.bool_]:
         """Which of these verdicts are of the territory written on the record."""
+        held = self._written_number
+        mask: npt.NDArray[np.bool_] = self._of_written(packed) if held is None else held[packed]
+        return mask
+
+    def _of_written(self, packed: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         mask: npt.NDArray[np.bool_] = packed // len(self._categories) % len(self._territories) == WRITTEN
         return mask
 
@@ -95,7 +107,12 @@ class Verdicts:
         """Which records in [first, until) are permitted."""
         return self.codec.permitted(self.packed[first:until])
 
-    def counts(self, first: int, until: int, territories: pa.Array | None = None) -> Counter[tuple[int, str | None]]:
+    def any_of_written(self, first: int, until: int) -> bool:
+        """Whether the verdict on any record in [first, until) is of the territory written on it."""
+        numbers = np.array([number for number, _ in _counted(self.packed[first:until])], np.uint32)
+        return bool(self.codec.of_written(numbers).any())
+
+    def counts(self, first: int, until: int, territories: pa.Array | None = None) -> Counts:
         """How many records in [first, until) have each packed number; with the territory written on them (one for
         each of `territories`), where the verdict is of it.
         """
@@ -108,8 +125,9 @@ class Verdicts:
         counts = _counted(packed)
         if territories is not None and len(own):
             codes, said = canonical_codes(territories.take(pa.array(own)))
-            pairs = _counted(self.packed[first:until][own].astype(np.int64) * len(said) + codes)
-            counts |= {(pair // len(said), said[pair % len(said)]): count for (pair, _), count in pairs.items()}
+            numbers, which = _ranked(self.packed[first:until][own])
+            pairs = _counted(which * len(said) + codes)
+            counts |= {(numbers[pair // len(said)], said[pair % len(said)]): n for (pair, _), n in pairs.items()}
         return counts
 
 
@@ -122,7 +140,18 @@ def canonical_codes(territories: pa.Array) -> tuple[npt.NDArray[np.int64], list[
     return code_of[encoded.indices.fill_null(len(plain)).to_numpy(zero_copy_only=False)], said
 
 
-def _counted(numbers: npt.NDArray[Any]) -> Counter[tuple[int, str | None]]:
+def _ranked(packed: Packed) -> tuple[list[int], npt.NDArray[np.int64]]:
+    """The different numbers among some, and of each the place of its own among them."""
+    if int(packed.max()) >= TALLIED:
+        numbers, which = np.unique(packed, return_inverse=True)
+        return numbers.tolist(), which.astype(np.int64)
+    found = np.flatnonzero(np.bincount(packed))
+    place = np.zeros(int(found[-1]) + 1, np.int64)
+    place[found] = np.arange(len(found))
+    return found.tolist(), place[packed]
+
+
+def _counted(numbers: npt.NDArray[Any]) -> Counts:
     """How many rows have each number, and no territory beside."""
     if len(numbers) and int(numbers.max()) < TALLIED:
         tally = np.bincount(numbers)
@@ -133,8 +162,10 @@ def _counted(numbers: npt.NDArray[Any]) -> Counter[tuple[int, str | None]]:
     return Counter({(number, None): count for number, count in zip(found.tolist(), counts.tolist(), strict=True)})
 
 
-def collect(batches: Iterable[pa.RecordBatch], rows: int, codec: Codec, ids: pa.DataType) -> Verdicts:
-    """The verdicts of `rows` records, from an engine's batches in any order.
+def collect(
+    batches: Iterable[pa.RecordBatch], rows: int, codec: Codec, ids: pa.DataType, *, behind: bool = True
+) -> Verdicts:
+    """The verdicts of `rows` records, from an engine's batches in any order; `behind`, with what denials rest on.
 
     Raises EngineError unless each record has exactly one verdict.
     """
@@ -146,13 +177,15 @@ def collect(batches: Iterable[pa.RecordBatch], rows: int, codec: Codec, ids: pa.
         numbers = batch.column("number").to_numpy(zero_copy_only=False)
         packed[row] = numbers
         answered += len(row)
+        if not behind:
+            continue
         refused = np.flatnonzero(~codec.permitted(numbers))
         of = pa.array(refused)
-        whose, behind = (
+        whose, position = (
             batch.column(name).cast(kind).take(of) if name in batch.schema.names else pa.nulls(len(of), kind)
             for name, kind in (("id", ids), ("position", pa.int64()))
         )
-        denied.append((row[refused], whose, behind))
+        denied.append((row[refused], whose, position))
     if answered != rows or (packed == UNANSWERED).any():
         raise EngineError(f"the engine gave {answered} verdicts for {rows} records, not one for each")
     return Verdicts(codec, packed, _in_order(denied, ids))

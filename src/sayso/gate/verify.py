@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ import pyarrow.parquet as pq
 from sayso.canonical import digest_file
 from sayso.errors import VerificationError
 from sayso.gate import attestation, counting, manifest
+from sayso.gate.output import DENIED, PERMITTED
+from sayso.gate.selection import KIND as SELECTION
+from sayso.gate.selection import decode
 from sayso.ledger.log import checkpoint
 from sayso.ledger.log.note import VerifierKey
 
@@ -55,9 +58,11 @@ def _differences(directory: Path, inputs: Path | None, said: dict[str, Any]) -> 
     yield from _reasons(directory, said)
     if inputs is not None:
         for entry in said["inputs"]:
+            if entry["form"] == "table":  # it has no bytes to be known by
+                continue
             path, where = inputs / entry["name"], f"input {entry['name']}"
             if _within(path, inputs):
-                yield from _file(path, where, entry, parquet=False)
+                yield from _file(path, where, entry, _rows if said.get("emit") == SELECTION else None)
             else:
                 yield Difference(where, "a file of the corpus", "a path outside it")
 
@@ -94,7 +99,10 @@ def _files(directory: Path, said: dict[str, Any]) -> Iterator[Difference]:
         if not _within(path, directory):
             yield Difference(entry["path"], "a file of the output", "a path outside it")
             continue
-        yield from _file(path, entry["path"], entry, parquet=True)
+        if entry["kind"] == SELECTION:
+            yield from _selection(path, entry, said)
+        else:
+            yield from _file(path, entry["path"], entry, _rows if "records" in entry else None)
     there = sorted(
         path.relative_to(directory).as_posix()
         for path in directory.rglob("*")
@@ -105,17 +113,36 @@ def _files(directory: Path, said: dict[str, Any]) -> Iterator[Difference]:
             yield Difference(name, "nothing", "a file")
 
 
-def _file(path: Path, where: str, entry: dict[str, Any], *, parquet: bool) -> Iterator[Difference]:
+def _file(
+    path: Path, where: str, entry: dict[str, Any], rows_of: Callable[[Path], int | None] | None
+) -> Iterator[Difference]:
     if not path.is_file():
         yield Difference(where, "a file", "none")
         return
     found = digest_file(path)
     if found != entry["sha256"]:
         yield Difference(where, entry["sha256"], found)
-    if parquet:
-        rows = _rows(path)
+    if rows_of is not None:
+        rows = rows_of(path)
         if rows != entry["records"]:
             yield Difference(where, f"{entry['records']} records", "no Parquet" if rows is None else f"{rows} records")
+
+
+def _selection(path: Path, entry: dict[str, Any], said: dict[str, Any]) -> Iterator[Difference]:
+    """A set of rows: that it is one, of the file that it is said to be of, with as many rows as are said."""
+    yield from _file(path, entry["path"], entry, None)
+    of = [one for one in said["inputs"] if one["name"] == entry["input"]]
+    if len(of) != 1 or of[0]["sha256"] != entry["of"]:
+        yield Difference(entry["path"], f"it is of {entry['of']}", "no such input, or more than one")
+        return
+    if path.is_file():
+        try:
+            rows = len(decode(path.read_bytes(), of[0]["records"]))
+        except VerificationError as error:
+            yield Difference(entry["path"], "a selection of its input's rows", str(error))
+            return
+        if rows != entry["records"]:
+            yield Difference(entry["path"], f"{entry['records']} records", f"{rows} records")
 
 
 def _rows(path: Path) -> int | None:
@@ -127,19 +154,31 @@ def _rows(path: Path) -> int | None:
 
 
 def _sums(said: dict[str, Any]) -> Iterator[Difference]:
-    """The files' numbers of records against the counts."""
-    counts = said["counts"]
+    """The files' numbers of records against the counts. Of a selection without a report the denied are the rest."""
+    counts, outputs = said["counts"], said["outputs"]
     read = sum(entry["records"] for entry in said["inputs"])
     if read != counts["records"]:
         yield Difference("counts", f"{counts['records']} records", f"{read} in the inputs")
-    for kind in ("permitted", "denied"):
-        held = sum(entry["records"] for entry in said["outputs"] if entry["kind"] == kind)
+    made = [*outputs, *said.get("tables", ())]
+    let_through = sum(entry["records"] for entry in made if entry["kind"] in (PERMITTED, SELECTION))
+    refused = sum(entry["records"] for entry in made if entry["kind"] == DENIED)
+    reported = _reported(said)
+    for kind, held in ((PERMITTED, let_through), (DENIED, refused if reported else read - let_through)):
         if held != counts[kind]:
             yield Difference("counts", f"{counts[kind]} {kind}", f"{held} in the files")
-    for entry in said["inputs"]:
-        of = sum(one["records"] for one in said["outputs"] if one["input"] == entry["name"])
-        if said["outputs"] and of != entry["records"]:
-            yield Difference(f"input {entry['name']}", f"{entry['records']} records", f"{of} in its outputs")
+    # What a cluster writes is of all inputs together, and says in the report which.
+    single = [one for one in outputs if "input" in one]
+    for entry in said["inputs"] if single else ():
+        of = [one for one in single if one["input"] == entry["name"]]
+        total = sum(one["records"] for one in of)
+        if (total != entry["records"]) if reported else (len(of) != 1 or total > entry["records"]):
+            yield Difference(f"input {entry['name']}", f"{entry['records']} records", f"{total} in its outputs")
+
+
+def _reported(said: dict[str, Any]) -> bool:
+    """Whether there must be a report of the denied records."""
+    selections = [one for one in said["outputs"] if one["kind"] == SELECTION]
+    return not selections or said.get("emit") != SELECTION or len(selections) < len(said["outputs"])
 
 
 def _reasons(directory: Path, said: dict[str, Any]) -> Iterator[Difference]:
@@ -147,7 +186,7 @@ def _reasons(directory: Path, said: dict[str, Any]) -> Iterator[Difference]:
     found: Counter[tuple[str | None, str | None]] = Counter()
     for entry in said["outputs"]:
         path = directory / entry["path"]
-        if entry["kind"] != "denied" or not path.is_file() or not _within(path, directory):
+        if entry["kind"] != DENIED or not path.is_file() or not _within(path, directory):
             continue
         try:
             table = pq.read_table(path, columns=["reason", "category"])
@@ -160,7 +199,7 @@ def _reasons(directory: Path, said: dict[str, Any]) -> Iterator[Difference]:
     for cell in said["counts"]["cells"]:
         if cell["outcome"] in said["counts"]["by_reason"]:
             stated[cell["outcome"], cell["category"]] += cell["records"]
-    if not said["outputs"]:
+    if not said["outputs"] or not _reported(said):
         return
     for reason, category in sorted({*found, *stated}, key=str):
         count, counted = stated[reason, category], found[reason, category]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from sayso.errors import UsageError
+from sayso.plan.gate import UNKNOWN_PLACE
 from sayso.plan.snapshot import Snapshot
 from sayso.policy.facts import Id
 from sayso.policy.verdict import Outcome
@@ -76,7 +77,7 @@ class Decider:
         cell = self._cells.get(category) if category is not None else None
         place = self._place.get(territory)
         if place is None:
-            place = self._unlisted(territory)
+            place = unlisted_place(self._rest, territory)
         if cell is None or place is None or subject is None or collected_at is None or collected_at > self._at:
             return _UNREAD
         borders, classes, behind = self._steps.get(subject) or self._stranger(subject)
@@ -106,13 +107,14 @@ class Decider:
         position = None if self._erased is None else self._erased(subject)
         return self._absent if position is None else ((), self._buried, (position,))
 
-    def _unlisted(self, territory: str | None) -> int | None:
-        """The place of a territory that nothing names: the rest of its country, or unknown; `None` if malformed."""
-        code = canonical(territory or "")
-        if code is None:
-            return None
-        rest = self._rest.get(country(code)) if code != country(code) else None
-        return 1 if rest is None else rest
+
+def unlisted_place(rests: Mapping[str, int | None], territory: str | None) -> int | None:
+    """The place of a territory that nothing names: the rest of its country, or unknown; `None` if malformed."""
+    code = canonical(territory or "")
+    if code is None:
+        return None
+    rest = rests.get(country(code)) if code != country(code) else None
+    return UNKNOWN_PLACE if rest is None else rest
 
 
 def _steps(snapshot: Snapshot) -> Mapping[Id, Steps]:

@@ -5,7 +5,10 @@ A snapshot's answers are dense, so that a key is a row of them; and what a denia
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from sayso.errors import EngineError
@@ -13,15 +16,16 @@ from sayso.plan.gate import NONE, UNREADABLE, Packing
 from sayso.plan.snapshot import Snapshot
 
 NO_POSITION = -1
+Numbers: TypeAlias = npt.NDArray[Any]
 
 
 class Lookup:
-    """The answers of one snapshot by key, as `gate.numbered` packs them.
+    """The answers of one snapshot by key, as `gate.numbered` packs them; `behind`, with the positions of denials.
 
     Raises EngineError for a snapshot whose answers are not dense, as where the use asks for the account.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, *, behind: bool = True) -> None:
         answers, packing = snapshot.answers, Packing.of(snapshot)
         keys = answers.column("key").to_numpy()
         if snapshot.accounts is not None or not np.array_equal(keys, np.arange(len(keys))):
@@ -32,17 +36,22 @@ class Lookup:
             return np.append(answers.column(name).fill_null(otherwise).to_numpy().astype(np.int64), otherwise)
 
         result, territory = numbers("result", UNREADABLE), numbers("territory", NONE)
-        self._packed = (result * packing.territories + territory - NONE) * packing.categories + 1
+        # Its category is added to each; that of none is -1, so that no number of a verdict is below 0.
+        self._packed = ((result * packing.territories + territory - NONE) * packing.categories + 1).astype(np.uint32)
         self._slot, self._position = numbers("slot", NO_POSITION), numbers("position", NO_POSITION)
-        self._rests = bool((self._slot >= 0).any() or (self._position >= 0).any())
-        behind = snapshot.standing.column("behind").combine_chunks()
-        self._behind = behind.values.to_numpy()
-        self._starts = behind.offsets.to_numpy()
+        self._rests = behind and bool((self._slot >= 0).any() or (self._position >= 0).any())
+        lists = snapshot.standing.column("behind").combine_chunks()
+        self._behind = lists.values.to_numpy()
+        self._starts = lists.offsets.to_numpy()
 
     def numbered(self, keyed: pa.RecordBatch) -> pa.RecordBatch:
         """Rows of `gate.keyed` as those of `gate.numbered`."""
         key, category, person = (keyed.column(name).to_numpy() for name in ("key", "category", "person"))
-        columns = {"row": keyed.column("row"), "number": pa.array((self._packed[key] + category).astype(np.uint32))}
+        return self.told(keyed.column("row"), key, category, person)
+
+    def told(self, row: pa.Array, key: Numbers, category: Numbers, person: Numbers) -> pa.RecordBatch:
+        """The same, of columns as arrays."""
+        columns = {"row": row, "number": pa.array(self._packed.take(key) + category.astype(np.uint32))}
         if self._rests:
             position = self._position[key]
             own = np.flatnonzero(self._slot[key] >= 0)
