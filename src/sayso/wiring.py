@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,7 @@ from sayso.policy.normal import from_normal
 from sayso.policy.succession import succession
 from sayso.stores import sqlite
 from sayso.stores.keyfiles import KeyFiles
+from sayso.stores.peers import Peers
 from sayso.stores.postgres_url import SCHEMES, PostgresUrl
 from sayso.stores.schema import Founding
 
@@ -37,12 +39,9 @@ Clock = Callable[[], int]
 Location: TypeAlias = Path | PostgresUrl
 """Where a ledger is: a file of SQLite's, or a schema of a PostgreSQL database."""
 _MOST_THREADS = 1024
+PATIENCE = 0.0002
+"""For how many seconds an append waits for those of other threads: about as long as a durable commit takes."""
 _MEMORY = re.compile(r"([1-9]\d{0,8}(?:\.\d+)?) ?([KMGT]i?)?B", re.ASCII)
-
-
-def _pause() -> None:
-    """Lets other threads run for an instant: a tenth of what a durable commit takes."""
-    time.sleep(50e-6)
 
 
 def present() -> int:
@@ -59,9 +58,12 @@ class Parts:
     reader: Reader
     keys: KeyFiles
     now: Clock
+    peers: Peers | None = None
 
     def close(self) -> None:
         """Closes the ledger."""
+        if self.peers is not None:
+            self.peers.close()
         self.store.close()
         self.keys.close()
 
@@ -176,10 +178,28 @@ def parts(store: Store, files: KeyFiles, keys: Keys, *, origin: str | None = Non
     `origin` is the log's name where the store was opened under another.
     """
     judge = Judge(from_normal, succession, now)
+    peers = _peers(store, files, keys)
     journal = Journal(
-        store, keys=keys, now=now, random_bytes=os.urandom, judge=judge, seen=files, origin=origin, pause=_pause
+        store,
+        keys=keys,
+        now=now,
+        random_bytes=os.urandom,
+        judge=judge,
+        seen=files,
+        origin=origin,
+        patience=PATIENCE,
+        peers=peers,
     )
-    return Parts(store, journal, Reader(journal, from_normal), files, now)
+    return Parts(store, journal, Reader(journal, from_normal), files, now, peers)
+
+
+def _peers(store: Store, files: KeyFiles, keys: Keys) -> Peers | None:
+    """Where the processes of this host that append to one ledger, with one key, find each other; only on PostgreSQL."""
+    place: str | None = getattr(store, "place", None)
+    if place is None or keys.signer is None:
+        return None
+    name = sha256(f"{keys.signer.verifier}\n{place}".encode()).hexdigest()[:16]
+    return Peers(files.directory / f"appends-{name}.sock", 3 * sqlite.WAIT_SECONDS, lambda: time.sleep(50e-6))
 
 
 def founding(origin: str, keys: Keys) -> Founding:

@@ -12,8 +12,9 @@ import pytest
 
 from sayso import instant
 from sayso.ledger.identity import IdType
-from sayso.ledger.journal import Journal, Judge
+from sayso.ledger.journal import Journal
 from sayso.ledger.store import Store
+from sayso.ledger.writing import Judge
 from sayso.stores import postgres, sqlite
 from tests.ledgers import founding, journal_on
 from tests.postgres import Server

@@ -6,7 +6,7 @@ what is asked raises StoreError, or StoreBusyError where trying again may work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +89,12 @@ class Writing(Reading, Protocol):
 
     What it reads includes what it wrote.
     """
+
+    def look_ahead(self, wanted: Mapping[int, Collection[Id]]) -> None:
+        """Reads at once what will be asked first: the head, the checkpoint, and the facts of these, by party.
+
+        Nothing depends on it but how long the transaction takes.
+        """
 
     def append(self, entries: Sequence[Entry], facts: Iterable[Fact]) -> None:
         """Adds entries, whose positions go on from the head, and their facts."""

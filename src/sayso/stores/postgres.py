@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -25,7 +26,7 @@ from sayso.stores.postgres_driver import PostgresDriver, connect, reported
 from sayso.stores.postgres_integrity import faults
 from sayso.stores.postgres_url import PostgresUrl
 from sayso.stores.schema import Founding
-from sayso.stores.session import SqlReading, SqlWriting
+from sayso.stores.session import Left, SqlReading, SqlWriting
 from sayso.stores.sql import SqlStore
 
 WAIT_SECONDS = 10.0
@@ -97,18 +98,28 @@ class PostgresStore(SqlStore):
         # Threads queue here, sooner than each with a connection of its own at the server.
         self._turn = Lock()
 
+    @cached_property
+    def place(self) -> str:
+        """Which schema of which database at which server this is, as this process reaches it."""
+        with reported(self.url), self._engine.connect() as connection:
+            info = _driver(connection).info
+            schema_name = connection.exec_driver_sql("SELECT current_schema()").scalar()
+        return "\n".join((info.host, str(info.port), info.dbname, str(schema_name)))
+
     @contextmanager
     def writing(self) -> Iterator[SqlWriting]:
         """An exclusive transaction, committed and durable at the end of the block, rolled back if it raises."""
         if not self._turn.acquire(timeout=self._wait):
             raise StoreBusyError(f"another thread holds ledger `{self.url}`; try again")
         try:
+            left, self._left = self._left, Left()
             with self._session("BEGIN") as driver:
                 driver.run(_HELD)
-                session = SqlWriting(driver, self._known)
+                session = SqlWriting(driver, self._known, left)
                 yield session
                 if session.forgot:
                     driver.run(_UNSCRUBBED)
+            self._left = session.left()
         finally:
             self._turn.release()
 
@@ -182,7 +193,9 @@ class PostgresStore(SqlStore):
             try:
                 with driver.pipeline():
                     driver.execute(begin)
-                    yield PostgresDriver(driver, self.id_type)
+                    made = PostgresDriver(driver, self.id_type)
+                    yield made
+                    made.flush()
                     driver.execute("COMMIT")
             except psycopg.OperationalError:
                 if driver.broken:

@@ -16,6 +16,7 @@ from sayso.errors import StoreBusyError, StoreError, UsageError
 from sayso.ledger.identity import IdType
 from sayso.stores import tables
 from sayso.stores.postgres_url import PostgresUrl
+from sayso.stores.session import Answer
 
 
 def connect(url: PostgresUrl, wait: float) -> psycopg.Connection[Any]:
@@ -37,6 +38,10 @@ def connect(url: PostgresUrl, wait: float) -> psycopg.Connection[Any]:
     return connection
 
 
+MOST_HELD = 4
+"""How many rows are changed by one statement, at most: each number of them is a statement of its own."""
+
+
 class PostgresDriver:
     """A `sayso.stores.session.Driver` over a connection."""
 
@@ -45,6 +50,8 @@ class PostgresDriver:
     def __init__(self, connection: psycopg.Connection[Any], id_type: IdType) -> None:
         self.connection = connection
         self._id_type = id_type
+        # Statements that are sent as one, by table, since each costs the client as much as ten rows.
+        self._held: dict[str, list[tuple[str, Sequence[Any]]]] = {}
 
     def listed(self, values: Sequence[Any]) -> list[Any]:
         """Several values as one."""
@@ -52,10 +59,16 @@ class PostgresDriver:
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows that a query gives."""
-        return self.connection.execute(_marked(query), values).fetchall()
+        return self.ask(query, values)()
+
+    def ask(self, query: str, values: Sequence[Any] = ()) -> Answer:
+        """Sends a query, whose rows are waited for when they are wanted."""
+        self.flush()
+        return self.connection.execute(_marked(query), values).fetchall
 
     def run(self, query: str, several: Iterable[Sequence[Any]] = ((),)) -> None:
         """Runs a query for each of several sequences of values."""
+        self.flush()
         marked = _marked(query)
         for values in several:
             self.connection.execute(marked, values)
@@ -64,7 +77,36 @@ class PostgresDriver:
         """Adds rows to a table, all by one statement: a column is told as one array."""
         if rows:
             query = _insertion(table, tuple(columns), self._id_type)
-            self.connection.execute(query, [list(column) for column in zip(*rows, strict=True)])
+            self._hold(table, [(query, [list(column) for column in zip(*rows, strict=True)])])
+
+    def put(self, table: str, query: str, several: Sequence[Sequence[Any]]) -> None:
+        """Changes rows of a table, as `run` does; each must be another row."""
+        if len(several) > MOST_HELD:
+            self.run(query, several)
+        elif several:
+            self._hold(table, [(_marked(query), values) for values in several])
+
+    def flush(self) -> None:
+        """Sends what is held."""
+        held, self._held = [one for several in self._held.values() for one in several], {}
+        if held:
+            query = _together(tuple([query for query, _ in held]))
+            self.connection.execute(query, [value for _, values in held for value in values])
+
+    def _hold(self, table: str, statements: list[tuple[str, Sequence[Any]]]) -> None:
+        # A statement does not see what another part of it does to the same table.
+        if table in self._held:
+            self.flush()
+        self._held[table] = statements
+
+
+@cache
+def _together(queries: tuple[str, ...]) -> str:
+    """Statements that change different tables as one (PostgreSQL, section 7.8.4)."""
+    *parts, last = queries
+    if not parts:
+        return last
+    return f"WITH {', '.join(f'part_{number} AS ({part})' for number, part in enumerate(parts))} {last}"
 
 
 @cache

@@ -6,9 +6,9 @@ The queries are the same for every database: what differs is behind `Driver`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sayso import instant
 from sayso.errors import StoreError, VerificationError
@@ -21,8 +21,36 @@ from sayso.ledger.store import Head, Oblivion, PartKey, Tombstone
 
 EVENTS_AT_ONCE = 1000
 KEYS_AT_ONCE = 500
+CODES_KEPT = 65_536
 _FACTS = ("row", "party", "id", "at", "effective_at", "recorded_at", "code", "other")
 _FACT = f"SELECT {', '.join(_FACTS)} FROM facts"
+_BEGUN = (
+    "SELECT value, (SELECT position FROM events ORDER BY position DESC LIMIT 1),"
+    " (SELECT recorded_at FROM events ORDER BY position DESC LIMIT 1), EXISTS (SELECT 1 FROM tombstones)"
+    " FROM ledger WHERE name = 'checkpoint'"
+)
+_TILE = (
+    "INSERT INTO tiles (level, place, hashes) VALUES (?, ?, ?)"
+    " ON CONFLICT (level, place) DO UPDATE SET hashes = excluded.hashes"
+)
+Answer = Callable[[], list[tuple[Any, ...]]]
+"""Gives the rows of a query that was put."""
+
+
+class Left(NamedTuple):
+    """What a transaction leaves to the next of its process: the checkpoint at its end, and codes of payloads in use."""
+
+    checkpoint: str = ""
+    codes: dict[bytes, int] = {}  # noqa: RUF012 - who goes on from it makes it its own
+
+
+class Begun(NamedTuple):
+    """What was read when a transaction began, while it has changed nothing of it."""
+
+    head: Head
+    checkpoint: str
+    entombed: bool
+    asked: dict[tuple[int, frozenset[Id]], Answer]
 
 
 class Driver(Protocol):
@@ -37,11 +65,17 @@ class Driver(Protocol):
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows that a query gives."""
 
+    def ask(self, query: str, values: Sequence[Any] = ()) -> Answer:
+        """Puts a query whose rows are wanted later, so that the next need not wait for its answer."""
+
     def run(self, query: str, several: Iterable[Sequence[Any]] = ((),)) -> None:
         """Runs a query for each of several sequences of values."""
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Adds rows to a table."""
+        """Adds rows to a table. It may wait for the next query, or the end; so may `put`."""
+
+    def put(self, table: str, query: str, several: Sequence[Sequence[Any]]) -> None:
+        """Changes rows of a table, as `run` does; each must be another row."""
 
 
 class SqlReading:
@@ -139,40 +173,93 @@ class SqlReading:
 
     def facts_of(self, party: int, ids: Iterable[Id], upto: int | None = None) -> list[Fact]:
         """The facts of these parties at positions below `upto`, in order of row."""
-        wanted = list(ids)
+        return self._facts(self._facts_asked(party, list(ids), upto)())
+
+    def _facts_asked(self, party: int, wanted: list[Id], upto: int | None = None) -> Answer:
         end = first_row(2**42 if upto is None else upto)
         if len(wanted) == 1:
-            where, one = "id = ?", wanted[0]
-        else:
-            where, one = f"id {self._driver.among}", self._driver.listed(wanted)
-        return self._facts(f"{_FACT} WHERE party = ? AND {where} AND row < ? ORDER BY row", (party, one, end))
+            return self._driver.ask(
+                f"{_FACT} WHERE party = ? AND id = ? AND row < ? ORDER BY row", (party, wanted[0], end)
+            )
+        query = f"{_FACT} WHERE party = ? AND id {self._driver.among} AND row < ? ORDER BY row"
+        return self._driver.ask(query, (party, self._driver.listed(wanted), end))
 
     def facts_naming(self, other: Id) -> list[Fact]:
         """The facts in whose `other` this id stands, in order of row."""
-        return self._facts(f"{_FACT} WHERE other = ? ORDER BY row", (other,))
+        return self._facts(self._driver.rows(f"{_FACT} WHERE other = ? ORDER BY row", (other,)))
 
     def payloads(self) -> dict[int, bytes]:
         """Every payload by its code."""
         return dict(self._driver.rows("SELECT code, body FROM payloads ORDER BY code"))
 
-    def _facts(self, query: str, bounds: tuple[Any, ...]) -> list[Fact]:
+    def _facts(self, rows: Sequence[tuple[Any, ...]]) -> list[Fact]:
+        if any(row[6] not in self._known for row in rows):
+            self._learn()
         known = self._known
-        rows = self._driver.rows(query, bounds)
-        if any(row[6] not in known for row in rows):
-            known |= self.payloads()
         return [Fact(row[0], row[1], row[2], row[3], row[4], row[5], known[row[6]], row[7]) for row in rows]
+
+    def _learn(self) -> None:
+        self._known |= self.payloads()
 
 
 class SqlWriting(SqlReading):
-    """An exclusive transaction. Codes that it gives out are its own until it is committed."""
+    """An exclusive transaction. Codes that it gives out are its own until it is committed.
 
-    def __init__(self, driver: Driver, known: dict[int, bytes]) -> None:
-        super().__init__(driver, dict(known))
+    `left` is what the transaction before left, in this process.
+    """
+
+    def __init__(self, driver: Driver, known: dict[int, bytes], left: Left) -> None:
+        super().__init__(driver, known)
+        self._left = left
         self._codes: dict[bytes, int] = {}
+        self._begun: Begun | None = None
+        self._signed = ""
         self.forgot = False
+
+    def _learn(self) -> None:
+        # What others have of it must not grow by what may yet be rolled back.
+        self._known = self._known | self.payloads()
+
+    def left(self) -> Left:
+        """What the next transaction may go on from, once this one is committed."""
+        some = self._codes if len(self._codes) <= CODES_KEPT else {}
+        return Left(self._signed, some)
+
+    def look_ahead(self, wanted: Mapping[int, Collection[Id]]) -> None:
+        """Reads at once what will be asked first: the head, the checkpoint, and the facts of these, by party."""
+        state = self._driver.ask(_BEGUN)
+        asked = {(party, frozenset(ids)): self._facts_asked(party, list(ids)) for party, ids in wanted.items() if ids}
+        ((text, position, recorded_at, entombed),) = state()
+        head = Head(0, instant.EARLIEST) if position is None else Head(position + 1, recorded_at)
+        self._begun = Begun(head, text, bool(entombed), asked)
+        if text == self._left.checkpoint:
+            # Nobody wrote since: the same events have the same facts, whose payloads have the same codes.
+            self._codes = self._left.codes
+
+    def head(self) -> Head:
+        """The size and last recorded instant."""
+        return super().head() if self._begun is None else self._begun.head
+
+    def checkpoint(self) -> str:
+        """The signed checkpoint of the log at its head."""
+        return super().checkpoint() if self._begun is None else self._begun.checkpoint
+
+    def entombed(self) -> int:
+        """How many tombstones there are; at least, that there are none."""
+        return 0 if self._begun is not None and not self._begun.entombed else super().entombed()
+
+    def facts_of(self, party: int, ids: Iterable[Id], upto: int | None = None) -> list[Fact]:
+        """The facts of these parties at positions below `upto`, in order of row."""
+        wanted = list(ids)
+        if self._begun is not None and upto is None:
+            asked = self._begun.asked.pop((party, frozenset(wanted)), None)
+            if asked is not None:
+                return self._facts(asked())
+        return super().facts_of(party, wanted, upto)
 
     def append(self, entries: Sequence[Entry], facts: Iterable[Fact]) -> None:
         """Adds entries, whose positions go on from the head, and their facts."""
+        self._begun = None
         self._driver.insert(
             "events",
             ("position", "kind", "recorded_at", "everyones", "public", "document"),
@@ -221,26 +308,25 @@ class SqlWriting(SqlReading):
     def _count_uses(self, changes: Mapping[int, int]) -> None:
         # In order, so that it can be told what is written where.
         several = [(count, code) for code, count in sorted(changes.items())]
-        self._driver.run("UPDATE payloads SET uses = uses + ? WHERE code = ?", several)
+        self._driver.put("payloads", "UPDATE payloads SET uses = uses + ? WHERE code = ?", several)
 
     def grow(self, tiles: Mapping[tuple[int, int], bytes], checkpoint: str) -> None:
         """Puts tiles, by level and index, in the place of shorter ones, and a checkpoint in that of the last."""
         self._put_tiles((level, place, hashes) for (level, place), hashes in tiles.items())
         self._say("checkpoint", checkpoint)
+        self._signed = checkpoint
 
     def _say(self, name: str, value: str) -> None:
-        self._driver.run("UPDATE ledger SET value = ? WHERE name = ?", [(value, name)])
+        self._begun = None
+        self._driver.put("ledger", "UPDATE ledger SET value = ? WHERE name = ?", [(value, name)])
 
     def _put_tiles(self, tiles: Iterable[tuple[int, int, bytes]]) -> None:
-        self._driver.run(
-            "INSERT INTO tiles (level, place, hashes) VALUES (?, ?, ?)"
-            " ON CONFLICT (level, place) DO UPDATE SET hashes = excluded.hashes",
-            tiles,
-        )
+        self._driver.put("tiles", _TILE, list(tiles))
 
     def forget(self, oblivion: Oblivion, tombstones: Sequence[Tombstone]) -> None:
         """Destroys private parts and facts, and payloads that nothing uses any more, and keeps tombstones."""
         driver = self._driver
+        self._begun = None
         for key in oblivion.parts:
             self._destroy(key)
         driver.run("INSERT INTO tombstones (tombstone, position) VALUES (?, ?) ON CONFLICT DO NOTHING", tombstones)
@@ -281,11 +367,13 @@ class SqlWriting(SqlReading):
 
     def replace_tombstones(self, tombstones: Iterable[Tombstone]) -> None:
         """Puts these tombstones in the place of all."""
+        self._begun = None
         self._driver.run("DELETE FROM tombstones")
         self._driver.run("INSERT INTO tombstones (tombstone, position) VALUES (?, ?)", tombstones)
 
     def replace_facts(self, facts: Iterable[Fact]) -> None:
         """Puts these facts in the place of all."""
+        self._begun = None
         self._driver.run("DELETE FROM facts")
         self._driver.run("UPDATE payloads SET uses = 0")
         left = iter(facts)
@@ -295,7 +383,7 @@ class SqlWriting(SqlReading):
 
     def _drop_unused(self) -> None:
         self._driver.run("DELETE FROM payloads WHERE uses <= 0")
-        self._codes.clear()
+        self._codes = {}
 
 
 def _kept(part: Part) -> tuple[bytes | None, bytes | None, bytes | None]:

@@ -11,7 +11,7 @@ from sayso.ledger.facts import Fact
 from sayso.ledger.identity import Id, IdType
 from sayso.ledger.log.tiles import Tile
 from sayso.ledger.store import Head
-from sayso.stores.session import SqlReading
+from sayso.stores.session import Left, SqlReading
 
 
 class SqlStore(ABC):
@@ -21,6 +21,7 @@ class SqlStore(ABC):
         self._id_type = id_type
         self._origin = origin
         self._known: dict[int, bytes] = {}
+        self._left = Left()
 
     @property
     def id_type(self) -> IdType:

@@ -22,7 +22,7 @@ from sayso.stores import columns as facts_as_columns
 from sayso.stores import schema
 from sayso.stores.faults import reported
 from sayso.stores.schema import Founding
-from sayso.stores.session import SqlReading, SqlWriting
+from sayso.stores.session import Answer, Left, SqlReading, SqlWriting
 from sayso.stores.sql import SqlStore
 
 APPLICATION_ID = 0x53617953
@@ -108,8 +108,16 @@ class SqliteDriver:
         """The rows that a query gives."""
         return self._connection.execute(query, values).fetchall()
 
+    def ask(self, query: str, values: Sequence[Any] = ()) -> Answer:
+        """Runs a query, whose rows are fetched when they are wanted."""
+        return self._connection.execute(query, values).fetchall
+
     def run(self, query: str, several: Iterable[Sequence[Any]] = ((),)) -> None:
         """Runs a query for each of several sequences of values."""
+        self._connection.executemany(query, several)
+
+    def put(self, _table: str, query: str, several: Sequence[Sequence[Any]]) -> None:
+        """Changes rows of a table, as `run` does."""
         self._connection.executemany(query, several)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -132,6 +140,8 @@ class SqliteStore(SqlStore):
         self._wait = wait
         # Threads queue here: SQLite's own waiting polls, and is not fair.
         self._turn = Lock()
+        # Taken out of the pool by who writes first, and kept: the pool takes longer than a group's queries.
+        self._writer: sa.Connection | None = None
         self._to_scrub = False
         self._forgot = False
 
@@ -141,9 +151,16 @@ class SqliteStore(SqlStore):
         if not self._turn.acquire(timeout=self._wait):
             raise StoreBusyError(f"another thread holds ledger `{self.path}`; try again")
         try:
-            with reported(self.path), _exclusive(self._engine) as connection:
-                session = SqlWriting(SqliteDriver(_driver(connection)), self._known)
-                yield session
+            with reported(self.path):
+                if self._writer is None:
+                    self._writer = self._engine.connect()
+                driver = _driver(self._writer)
+                left, self._left = self._left, Left()
+                driver.execute("BEGIN IMMEDIATE")
+                with _ending(driver):
+                    session = SqlWriting(SqliteDriver(driver), self._known, left)
+                    yield session
+            self._left = session.left()
             self._to_scrub |= session.forgot
             self._forgot |= session.forgot
             if self._to_scrub:
@@ -237,6 +254,10 @@ class SqliteStore(SqlStore):
 
     def close(self) -> None:
         """Closes every connection."""
+        with self._turn:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
         self._engine.dispose()
 
 
@@ -288,14 +309,22 @@ def _engine(path: Path, wait: float) -> sa.Engine:
 
 @contextmanager
 def _exclusive(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction in which nobody else writes, and which SQLAlchemy knows of, as migrations ask."""
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        try:
+        with _ending(_driver(connection)):
             yield connection
-            _driver(connection).execute("COMMIT")
-        finally:
-            if _driver(connection).in_transaction:
-                _driver(connection).execute("ROLLBACK")
+
+
+@contextmanager
+def _ending(driver: sqlite3.Connection) -> Iterator[None]:
+    """Commits the transaction that is open at the end of the block, and rolls it back if that raises."""
+    try:
+        yield
+        driver.execute("COMMIT")
+    finally:
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
 
 
 def _driver(connection: sa.Connection) -> sqlite3.Connection:
