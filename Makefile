@@ -63,6 +63,7 @@ torture: jdk setup
 bench: setup
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.log
+	$(BIN)/python -m benchmarks.selections
 
 # One resolution for all three Pythons; needs uv. Review the difference before you commit it.
 lock:

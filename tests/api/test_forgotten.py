@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ import pytest
 import sayso
 from sayso import Ledger
 from sayso.api.keeping import restore
-from sayso.errors import EventError
+from sayso.errors import EventError, KeyFileError
+from sayso.ledger.keys import NOBODY
 
 ANN, ANNA = "zq-ann-7f3d", "zq-anna-90b1"
 MARKS = (ANN, ANNA, "zq-mark", "zq-act", "zq-where", "zq-source", "zq-browser", "zq-evidence")
@@ -119,13 +119,25 @@ def test_imports_and_restores_honour_the_tombstone(ledger: Ledger, tmp_path: Pat
                 found.append({"kind": "subject.registered", "subject": one})
 
 
-def test_another_secret_does_not_know_them_again(ledger: Ledger, tmp_path: Path) -> None:
-    """The defence: the secret. With another one a person would come back."""
+def test_another_secret_is_told_before_anybody_comes_back(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With another secret nobody who was erased would be known again."""
+    path = tmp_path / "here" / "members.ledger"
     ledger.erase(ANN)
     ledger.close()
-    keys = tmp_path / "here" / "members.ledger.keys"
-    shutil.copytree(keys, tmp_path / "kept")
-    (keys / "erasure.secret").write_text("ab" * 32)
-    with sayso.open_ledger(tmp_path / "here" / "members.ledger") as found:
-        found.append({"kind": "subject.registered", "subject": ANN})
-        assert found.log.check() == []
+    (tmp_path / "here" / "members.ledger.keys" / "erasure.secret").write_text("ab" * 32)
+    with pytest.raises(KeyFileError, match="the erasure secret at hand is not that of ledger"):
+        sayso.open_ledger(path)
+    with monkeypatch.context() as patched:
+        patched.setattr("sayso.ledger.head.compare_digest", lambda *_: True)
+        with sayso.open_ledger(path) as found:
+            found.append({"kind": "subject.registered", "subject": ANN})
+
+
+def test_the_tombstone_of_nobody_is_that_of_nobody(ledger: Ledger) -> None:
+    """So it opens nothing: it is of an id that no ledger takes."""
+    ledger.erase(ANN)
+    assert ledger.parts.store.nobody() not in ledger.parts.store.tombstones()
+    with pytest.raises(EventError):
+        ledger.append({"kind": "subject.registered", "subject": NOBODY})

@@ -52,6 +52,13 @@ def test_another_key_does_not_go_on_with_the_log(ledger: Ledger) -> None:
         registered(journal_on(ledger.store, now=ledger.clock, keys=stranger), 2)
 
 
+def test_another_erasure_secret_is_told(ledger: Ledger) -> None:
+    registered(ledger.journal, 1)
+    with pytest.raises(KeyFileError, match="the erasure secret at hand is not that of ledger"):
+        registered(journal_on(ledger.store, now=ledger.clock, keys=Keys(SIGNER, b"\x03" * 32)), 2)
+    registered(journal_on(ledger.store, now=ledger.clock, keys=Keys(SIGNER)), 2)
+
+
 def test_the_last_hour_dropped_is_a_rollback(ledger: Ledger) -> None:
     seen = Memory()
     journal = journal_on(ledger.store, now=ledger.clock, seen=seen)

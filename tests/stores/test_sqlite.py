@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -156,3 +158,35 @@ def test_a_read_only_ledger_is_an_error(path: Path) -> None:
     with pytest.raises(StoreError, match="may not be written"), reported(path):
         driver.execute("DELETE FROM ledger")
     driver.close()
+
+
+@pytest.mark.slow
+def test_nothing_is_left_in_parts_of_pages_that_nobody_uses(path: Path) -> None:
+    """An index moves what it holds from page to page; SQLite leaves what it moved where it was."""
+    store, chance = create(path, IdType.STRING), random.Random(1)
+    journal = journal_on(store)
+    people = [f"id{chance.randrange(10**9):09d}x{number:05d}" for number in range(3000)]
+    chance.shuffle(people)
+    for start in range(0, len(people), 100):
+        some = people[start : start + 100]
+        journal.append_many([e.SubjectRegistered(subject=one, attributes={"mark": f"at-{one}"}) for one in some])
+    gone: set[str] = set()
+    for _ in range(6):
+        chance.shuffle(people)
+        journal.append_many(
+            [e.ChoiceRecorded(subject=one, decision="refusal", source=one + "y" * 200) for one in people[:200]]
+        )
+        reached = tuple(chance.sample(people, 50))
+        journal.append(e.NoticeDelivered(notice="n", version="1", audience=e.Audience(subjects=reached)))
+        gone |= set(people[:50])
+        for one in people[:50]:
+            journal.append(e.SubjectErased(subject=one))
+        del people[:50]
+    assert store.unscrubbed()
+    assert store.scrub() == ()
+    assert not store.unscrubbed()
+    data = b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
+    found = {one.decode() for one in re.findall(rb"id[0-9]{9}x[0-9]{5}", data)}
+    assert len(found) == len(people)
+    assert not found & gone
+    store.close()

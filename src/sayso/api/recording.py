@@ -168,7 +168,7 @@ class Recording:
     def erase(self, subject: AnyId) -> Recorded:
         """Destroys what the ledger holds of a person, under every alias, and records that this was done.
 
-        On PostgreSQL, `scrub` afterwards: until then the server's files hold what its tables do not. Raises EventError
+        `scrub` afterwards: until then the files may hold what the tables do not. Raises EventError
         for somebody unknown, or erased already; KeyFileError without the erasure secret.
         """
         return self._append(e.SubjectErased, subject=written(subject))
@@ -181,7 +181,7 @@ class Recording:
     def scrub(self) -> tuple[str, ...]:
         """Makes the store's files give up what was erased. What they did not give up is told of, in a few words.
 
-        On PostgreSQL it writes the tables anew, which holds the ledger up: do it once for several erasures.
+        It writes the file anew, or the tables on PostgreSQL, which holds the ledger up: do it once for several erasures.
         """
         return self.parts.store.scrub()
 

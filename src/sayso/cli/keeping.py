@@ -129,7 +129,7 @@ def erase(subject: str, /, *, scrub: Annotated[bool, Parameter(negative="--no-sc
     subject
         The person's id.
     scrub
-        Whether the store's files give up at once what was erased. On PostgreSQL that holds the ledger up; after several
+        Whether the store's files give up at once what was erased. That holds the ledger up; after several
         erasures run `sayso ledger scrub` once instead.
     """
     with context.ledger() as ledger:

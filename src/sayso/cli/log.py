@@ -181,8 +181,8 @@ def move(target: str, /, *, context: Run) -> None:
 def scrub(*, context: Run) -> int:
     """Make the store's files give up what was erased. Exits with 1 if they could not give up all of it.
 
-    `sayso erase` does this by itself, unless told otherwise. On PostgreSQL the tables are written anew, which holds the
-    ledger up. For example:
+    `sayso erase` does this by itself, unless told otherwise. The file, or the tables on PostgreSQL, are written
+    anew, which holds the ledger up. For example:
 
     ```
     sayso ledger scrub

@@ -13,7 +13,7 @@ import msgspec
 
 from sayso import instant
 from sayso.canonical import canonical_bytes, digest_bytes
-from sayso.errors import InputError, VerificationError
+from sayso.errors import InputError, StoreError, VerificationError
 from sayso.ledger.entry import Entry, PrivatePart, day, root_of, unseal
 from sayso.ledger.events import KINDS
 from sayso.ledger.identity import IdType
@@ -52,7 +52,7 @@ class Fault(NamedTuple):
 def faults(store: Store, known: Collection[VerifierKey]) -> Iterator[Fault]:
     """Everything that does not agree, by part, each with the first position. Reads the whole ledger.
 
-    `known` are the keys that may have signed; without any, signatures are not looked at. Raises StoreError.
+    `known` are the keys that may have signed; without any, signatures are not looked at.
     """
     read = _Entries(store)
     for part, look in (
@@ -64,6 +64,8 @@ def faults(store: Store, known: Collection[VerifierKey]) -> Iterator[Fault]:
     ):
         try:
             yield from look()
+        except StoreError as error:
+            yield Fault(part, None, str(error))
         except _UNREADABLE:
             yield Fault(part, None, _NOTHING.get(part, "they cannot be read"))
 
@@ -94,7 +96,7 @@ class _Entries:
             try:
                 told, leaf = _wrong(entry, expected, last, self._store.id_type), entry.leaf
                 last = max(last, entry.recorded_at)
-            except _UNREADABLE:
+            except (*_UNREADABLE, StoreError):
                 told, leaf = "it cannot be read", bytes(HASH_BYTES)
             if wrong is None and told is not None:
                 wrong = Fault(EVENT, min(entry.position, expected), told)

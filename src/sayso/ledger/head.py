@@ -7,10 +7,11 @@ one than was seen before.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hmac import compare_digest
 from typing import Protocol
 
 from sayso.errors import KeyFileError, RollbackError, StoreError, VerificationError
-from sayso.ledger.keys import Keys
+from sayso.ledger.keys import NOBODY, Keys
 from sayso.ledger.log import checkpoint
 from sayso.ledger.log.checkpoint import Checkpoint
 from sayso.ledger.log.merkle import EMPTY
@@ -107,6 +108,10 @@ class LogHead:
                 f"the checkpoint of ledger `{self.origin}` was not signed by the key at hand ({error}); if the key was changed, "
                 "open the ledger again"
             ) from error
+        if self.keys.secret is not None and not compare_digest(self.keys.tombstone(NOBODY), reading.nobody()):
+            raise KeyFileError(
+                f"the erasure secret at hand is not that of ledger `{self.origin}`: nobody who was erased would be known again"
+            )
         size = reading.head().size
         if head.size != size:
             raise _damaged(self.origin, f"it holds `{size}` events, its checkpoint says `{head.size}`")

@@ -59,6 +59,9 @@ class Reading(Protocol):
     def checkpoint(self) -> str:
         """The signed checkpoint of the log at its head."""
 
+    def nobody(self) -> bytes:
+        """The tombstone of nobody, by which a wrong erasure secret is told."""
+
     def tile(self, tile: Tile) -> bytes:
         """The hashes of a tile of the log's tree. Raises VerificationError where it holds fewer than asked for."""
 

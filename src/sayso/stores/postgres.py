@@ -150,7 +150,8 @@ class PostgresStore(SqlStore):
         """
         with self.reading() as reading, sqlite.appearing(path) as partial:
             text = reading.checkpoint()
-            founding = Founding(self.origin, lambda _: text, lambda _: b"", lambda _: b"")
+            nobody = reading.nobody()
+            founding = Founding(self.origin, lambda _: text, lambda _: nobody, lambda _: b"")
             with closing(sqlite.create(partial, self.id_type, founding)) as made:
                 copy(reading, made)
 

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from sayso import instant
-from sayso.errors import VerificationError
+from sayso.errors import StoreError, VerificationError
 from sayso.ledger.entry import Destroyed, Entry, Part, PrivatePart
 from sayso.ledger.facts import Fact, first_row
 from sayso.ledger.identity import Id
@@ -92,8 +92,23 @@ class SqlReading:
 
     def checkpoint(self) -> str:
         """The signed checkpoint of the log at its head."""
-        ((found,),) = self._driver.rows("SELECT value FROM ledger WHERE name = 'checkpoint'")
-        return str(found)
+        return self._said("checkpoint")
+
+    def nobody(self) -> bytes:
+        """The tombstone of nobody, by which a wrong erasure secret is told."""
+        try:
+            return bytes.fromhex(self._said("nobody"))
+        except ValueError as error:
+            raise StoreError(
+                "the ledger is damaged: its tombstone of nobody is none; restore it from a backup"
+            ) from error
+
+    def _said(self, name: str) -> str:
+        """What the ledger says of itself."""
+        found = self._driver.rows("SELECT value FROM ledger WHERE name = ?", (name,))
+        if len(found) != 1:
+            raise StoreError(f"the ledger is damaged: it has lost its {name}; restore it from a backup")
+        return str(found[0][0])
 
     def tile(self, tile: Tile) -> bytes:
         """The hashes of a tile of the log's tree. Raises VerificationError where it holds fewer than asked for."""

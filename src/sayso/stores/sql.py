@@ -72,6 +72,11 @@ class SqlStore(ABC):
         with self.reading() as session:
             return session.checkpoint()
 
+    def nobody(self) -> bytes:
+        """The tombstone of nobody, by which a wrong erasure secret is told."""
+        with self.reading() as session:
+            return session.nobody()
+
     def tile(self, tile: Tile) -> bytes:
         """The hashes of a tile of the log's tree. Raises VerificationError where it holds fewer than asked for."""
         with self.reading() as session:

@@ -36,6 +36,11 @@ _MISCOUNTED = (
     " WHERE uses <> ifnull(used, 0) LIMIT 3"
 )
 
+_GIVEN_OUT = (
+    "SELECT NOT EXISTS (SELECT 1 FROM payloads) OR EXISTS (SELECT 1 FROM sqlite_sequence"
+    " WHERE name = 'payloads' AND seq >= (SELECT max(code) FROM payloads))"
+)
+
 
 def create(path: Path, id_type: IdType, founding: Founding, *, wait: float = WAIT_SECONDS) -> SqliteStore:
     """Makes a ledger at a path where there is no file, or an empty one, whole or not at all.
@@ -79,6 +84,9 @@ def open_ledger(path: Path, found_log: Callable[[], Founding], *, wait: float = 
             with engine.connect() as connection:
                 said = _said(connection)
             return SqliteStore(path, engine, IdType(said["id_type"]), said["origin"], wait)
+        except (LookupError, ValueError) as error:  # what a ledger says of itself, or its tables, in other words
+            engine.dispose()
+            raise StoreError(f"ledger `{path}` is damaged; restore it from a backup") from error
         except BaseException:
             engine.dispose()
             raise
@@ -135,6 +143,7 @@ class SqliteStore(SqlStore):
         # Taken out of the pool by who writes first, and kept: the pool takes longer than a group's queries.
         self._writer: sa.Connection | None = None
         self._to_scrub = False
+        self._forgot = False
 
     @contextmanager
     def writing(self) -> Iterator[SqlWriting]:
@@ -153,6 +162,7 @@ class SqliteStore(SqlStore):
                     yield session
             self._left = session.left()
             self._to_scrub |= session.forgot
+            self._forgot |= session.forgot
             if self._to_scrub:
                 self._scrub()
         finally:
@@ -199,6 +209,8 @@ class SqliteStore(SqlStore):
                 yield f"a row of `{table}` refers to none"
             for (code,) in driver.execute(_MISCOUNTED).fetchall():
                 yield f"payload `{code}` is counted otherwise than the facts use it"
+            if driver.execute(_GIVEN_OUT).fetchone() != (1,):
+                yield "codes of payloads may be given out again"
 
     def backup(self, path: Path) -> None:
         """Writes a copy, as of one moment, to a file that is not there yet; others may write meanwhile."""
@@ -206,12 +218,25 @@ class SqliteStore(SqlStore):
             driver.execute("VACUUM INTO ?", (str(partial),))
 
     def unscrubbed(self) -> bool:
-        """Whether the write-ahead log still holds what this store erased."""
-        return self._to_scrub
+        """Whether the files may still hold what this store erased."""
+        return self._to_scrub or self._forgot
 
     def scrub(self) -> tuple[str, ...]:
-        """Makes the files give up what was erased, as every erasure does; what they do not give up is told of."""
+        """Makes the files give up what was erased; what they do not give up is told of.
+
+        SQLite overwrites what it deletes, and not what it moved from one page to another before that: what an index held
+        may lie in the unused part of a page until that is written to again. So the file is written anew, which holds
+        writers up.
+        """
         with self._turn:
+            try:
+                with self._session(view=False) as driver:
+                    driver.execute("PRAGMA temp_store = FILE").close()  # a ledger may be larger than memory
+                    driver.execute("VACUUM").close()
+                    driver.execute("PRAGMA temp_store = MEMORY").close()
+            except StoreBusyError:
+                return ("unused parts of the file, while another process holds it",)
+            self._forgot = False
             self._scrub()
             return ("the write-ahead log, until nobody reads an older view",) if self._to_scrub else ()
 
