@@ -40,9 +40,10 @@ class Lookup:
         self._packed = ((result * packing.territories + territory - NONE) * packing.categories + 1).astype(np.uint32)
         self._slot, self._position = numbers("slot", NO_POSITION), numbers("position", NO_POSITION)
         self._rests = behind and bool((self._slot >= 0).any() or (self._position >= 0).any())
-        lists = snapshot.standing.column("behind").combine_chunks()
-        self._behind = lists.values.to_numpy()
-        self._starts = lists.offsets.to_numpy()
+        if self._rests:
+            lists = snapshot.standing.column("behind").combine_chunks()
+            self._behind = lists.values.to_numpy()
+            self._starts = lists.offsets.to_numpy()
 
     def numbered(self, keyed: pa.RecordBatch) -> pa.RecordBatch:
         """Rows of `gate.keyed` as those of `gate.numbered`."""
