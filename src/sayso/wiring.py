@@ -27,6 +27,7 @@ from sayso.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from sayso.gate.engine import Engine
+    from sayso.gate.objects import Objects
 
 Clock = Callable[[], int]
 _MOST_THREADS = 1024
@@ -167,3 +168,24 @@ def engine(*, memory: str | None = None, threads: int | None = None, spill: Path
 
     limit = duckdb.DEFAULT_MEMORY if memory is None else memory
     return duckdb.DuckDBEngine(memory_limit=limit, threads=threads, temp_directory=spill)
+
+
+def objects() -> Objects:
+    """Buckets of objects, found and signed for by the environment. Raises UsageError without the library, RemoteError."""
+    try:
+        from sayso.places.s3 import S3Objects
+    except ModuleNotFoundError as error:
+        raise UsageError("names in buckets need a library: `pip install 'sayso[s3]'`") from error
+    return S3Objects()
+
+
+def scratch(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where files are kept of what is not on this machine: `SAYSO_SCRATCH`, or a directory of the user's cache."""
+    named = environment.get("SAYSO_SCRATCH")
+    cache = environment.get("XDG_CACHE_HOME")
+    return Path(named) if named else (Path(cache) if cache else Path.home() / ".cache") / "sayso"
+
+
+def token() -> str:
+    """What tells one gate from all others."""
+    return os.urandom(16).hex()

@@ -38,8 +38,11 @@ class Outcome:
     output: Path | None
 
 
-def run(job: Job, engine: Engine, reader: Reader, *, now: Callable[[], int], progress: Progress = silent) -> Outcome:
-    """Gates a corpus.
+def run(
+    job: Job, engine: Engine, reader: Reader, *, now: Callable[[], int], progress: Progress = silent,
+    still: Callable[[], None] = lambda: None,
+) -> Outcome:  # fmt: skip
+    """Gates a corpus. Before anything is let through, `still` raises CorpusError if the files are of what is no more.
 
     Raises CorpusError for a corpus or an output place that cannot be used, StoreError, EngineError, and CanaryError
     if a planted record that must be denied was permitted; then nothing is left of the output.
@@ -70,6 +73,7 @@ def run(job: Job, engine: Engine, reader: Reader, *, now: Callable[[], int], pro
             if second is not None:
                 gated = gate.again(first, second, gated)
         told = _manifest(job, engine, first.view, first, second, gated)
+        still()
         if job.output is None or log is None:
             return Outcome(told, None)
         log.close()
