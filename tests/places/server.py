@@ -58,11 +58,13 @@ def serving(directory: Path) -> Iterator[Server]:
         {"name": "all", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin", "Read", "Write", "List", "Tagging"]},
         {"name": "reader", "credentials": [{"accessKey": READS, "secretKey": READS_SECRET}], "actions": ["Read", "List"]},
     ]}))  # fmt: skip
+    # Of each bucket one volume, for each takes a while to make.
+    (directory / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
     data = directory / "data"
     data.mkdir()
     command = [
         program, "-logtostderr=true", "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.config={identities}",
-        "-volume.max=64", "-master.volumeSizeLimitMB=64", "-volume.minFreeSpace=1MiB", "-master.telemetry=false", "-s3.autoCreateBucket=false",
+        "-volume.max=4096", "-master.volumeSizeLimitMB=64", "-volume.minFreeSpace=1MiB", "-master.telemetry=false", "-s3.autoCreateBucket=false",
         *(f"-{name}={port}" for name, port in ports.items()),
     ]  # fmt: skip
     with (directory / "server.log").open("wb") as log:
@@ -72,12 +74,8 @@ def serving(directory: Path) -> Iterator[Server]:
             _wait(server, process, directory / "server.log")
             yield server
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()  # it has nothing to keep
+            process.wait()
 
 
 def _free(count: int) -> list[int]:
