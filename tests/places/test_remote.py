@@ -21,6 +21,7 @@ from sayso.api import Ledger, open_release, open_selection, verify
 from sayso.errors import CorpusError, RemoteError, StaleError, UsageError, VerificationError
 from sayso.gate.inputs import find
 from sayso.gate.mirror import Mirror
+from sayso.gate.objects import Address
 from sayso.places.s3 import S3Objects
 from tests.places.buckets import Bucket, cut
 from tests.places.conftest import records
@@ -48,7 +49,7 @@ def lake(bucket: Bucket, corpus: Path) -> Bucket:
     return bucket
 
 
-def gated(ledger: Ledger, source: Any, into: Any, tour: Path, **options: Any) -> Any:
+def gated(ledger: Any, source: Any, into: Any, tour: Path, **options: Any) -> Any:
     return ledger.gate(source, columns=tour / "corpus.yaml", into=into, **USE, **options)
 
 
@@ -145,7 +146,7 @@ def test_an_output_in_a_bucket_may_be_taken_from(ledger: Ledger, tour: Path, cor
     gated(ledger, lake.at("corpus"), lake.at("first"), tour)
     again = gated(ledger, lake.at("corpus"), lake.at("second"), tour, since=lake.at("first/manifest.json"))
     assert lake.read("second/permitted/a.parquet") == lake.read("first/permitted/a.parquet")
-    assert (again.counts["records"], verify(lake.at("second"), lake.at("corpus"), ledger=ledger)) == (13, [])
+    assert (again.counts["records"], verify(lake.at("second"), lake.at("corpus"), ledger=ledger)) == (11, [])
 
 
 # ── what changes meanwhile, and what is there already ────────────────────────────────────────────────────────────────
@@ -153,7 +154,7 @@ def test_an_output_in_a_bucket_may_be_taken_from(ledger: Ledger, tour: Path, cor
 
 @pytest.mark.parametrize("gone", [False, True])
 def test_an_object_that_changes_while_the_gate_works_stops_it(
-    ledger: Ledger, tour: Path, lake: Bucket, environment: dict[str, str], gone: bool
+    ledger: Ledger, tour: Path, corpus: Path, lake: Bucket, environment: dict[str, str], gone: bool
 ) -> None:
     def meddle(stage: str, _done: int, _total: int) -> None:
         if stage == "deciding":
@@ -162,6 +163,7 @@ def test_an_object_that_changes_while_the_gate_works_stops_it(
     with pytest.raises(CorpusError, match=rf"^s3://{lake.name}/corpus/b\.parquet: expected an object that nobody"):
         gated(ledger, lake.at("corpus"), lake.at("out"), tour, progress=meddle)
     assert (lake.listed("out"), lake.listed(".out"), left(environment)) == ([], [], [])
+    lake.put_tree("corpus", corpus)
     with pytest.raises(CorpusError):
         gated(ledger, lake.at("corpus"), tour / "out", tour, progress=meddle)
     assert not (tour / "out").exists()
@@ -211,9 +213,6 @@ def test_names_that_cannot_be_are_refused_and_not_repeated(ledger: Ledger, tour:
         gated(ledger, Path(bucket.at("corpus")), None, tour, dry_run=True)
     with pytest.raises(CorpusError, match=rf"expected a prefix in the bucket to write to, .* got `s3://{bucket.name}`"):
         gated(ledger, tour / "posts.ndjson", bucket.at(""), tour)
-    bucket.put("up/../a.csv", b"a")
-    with pytest.raises(CorpusError, match="expected a key that can be a file's path"):
-        gated(ledger, bucket.at("up"), None, tour, dry_run=True)
     with pytest.raises(CorpusError, match=rf"matches something, got `s3://{bucket.name}/none`"):
         gated(ledger, bucket.at("none"), None, tour, dry_run=True)
 
@@ -281,7 +280,7 @@ def test_a_gate_killed_wherever_leaves_no_output_and_the_next_goes_on(
     ledger.close()
     whole = {key.removeprefix("whole/"): lake.read(key) for key in lake.listed("whole/")}
     finished, seen = 0, set()
-    for number in range(12):
+    for number in range(8):
         command = [sys.executable, "-c", GATE, str(tour), lake.at("corpus"), lake.at("out"), "resume"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **environment}) as process:
             assert process.stdout is not None
@@ -376,3 +375,9 @@ def test_a_release_and_a_selection_are_opened_where_they_are(
     lake.put("out/permitted/a.parquet", b"other")
     with pytest.raises(VerificationError, match="is not what its manifest says"):
         open_release(lake.at("out"), at=AT)
+
+
+@pytest.mark.parametrize("key", ["a//b", "../b", "a/./b", "a/..", "a\0", "a/" + "b" * 256])
+def test_a_key_that_no_file_can_have_is_refused(bucket: Bucket, tmp_path: Path, key: str) -> None:
+    with pytest.raises(CorpusError, match="expected a key that can be a file's path below a directory"):
+        Mirror(tmp_path / "mirror", S3Objects(), 1).path(Address(bucket.name, key))
