@@ -25,7 +25,7 @@ from sayso.api import open_ledger, open_selection
 from sayso.api.deciding import Decisions
 from sayso.engines.duckdb import DuckDBEngine
 from sayso.gate import snapshots
-from sayso.gate.run import Job
+from sayso.gate.job import Job
 from sayso.gate.run import run as gate_run
 from sayso.ledger.facts import Party
 from sayso.ledger.identity import IdType

@@ -19,9 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sayso import instant
-from sayso.api import Selection, open_selection
+from sayso.api import Ledger, Selection, open_selection, verify
 from sayso.api.releases import open_release
 from sayso.errors import KeyFileError, StaleError, UsageError, VerificationError
+from sayso.gate.columns import Columns, SubjectColumn
+from sayso.gate.selection import decode, encode, mask_of
 from tests.gate.platform import Platform, corpus, platform, records
 
 USE: dict[str, Any] = {"purpose": "genai", "recipient": "platform"}
@@ -323,3 +325,38 @@ def test_no_reader_passes_over_an_error(place: Path, reader: str) -> None:
 def test_it_reads_on_in_another_process(made: Path) -> None:
     again: Selection = pickle.loads(pickle.dumps(opened(made)))
     assert again.reader().read_all().equals(expected(made))
+
+
+# ── from the ledger's side ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("report", [False, True])
+def test_a_selection_is_replayed_by_the_reference(ledger: Ledger, posts: pa.Table, tour: Path, report: bool) -> None:
+    pq.write_table(posts, tour / "posts.parquet")
+    columns = Columns((SubjectColumn("author"),), "written_at", "kind", key="id")
+    use: dict[str, Any] = {"purpose": "generative-ai", "recipient": "platform"}
+    gated = ledger.gate(
+        tour / "posts.parquet", columns=columns, into=tour / "out", emit="selection", report=report, resume=True, **use
+    )
+    assert gated.permitted == tour / "out/selected"
+    assert gated.denied == (tour / "out/denied" if report else None)
+    assert verify(tour / "out", inputs=tour, ledger=ledger, sample=100) == []
+    since = ledger.gate(
+        tour / "posts.parquet", columns=columns, into=tour / "more", emit="selection", report=report,
+        since=tour / "out/manifest.json", memory="64MiB", **use,
+    )  # fmt: skip
+    assert since.manifest["outputs"] == gated.manifest["outputs"]
+    path, said = tour / "out/selected/posts.parquet.roaring", json.loads((tour / "out/manifest.json").read_text())
+    rows = said["inputs"][0]["records"]
+    data, count = encode([~mask_of(decode(path.read_bytes(), rows), 0, rows)])
+    path.write_bytes(data)
+    assert count == gated.counts["denied"]
+    with pytest.raises(VerificationError):
+        open_selection(tour / "out", corpus=tour, now=ledger.parts.now, **use)
+
+
+@pytest.mark.parametrize("more", [{"emit": "selection"}, {"resume": True}, {"since": "out"}, {"emit": "view"}])
+def test_a_table_in_memory_has_no_files(ledger: Ledger, posts: pa.Table, more: dict[str, Any]) -> None:
+    columns = Columns((SubjectColumn("author"),), "written_at", "kind", key="id")
+    with pytest.raises(UsageError, match=r"file|emit"):
+        ledger.gate(posts, columns=columns, purpose="generative-ai", recipient="platform", **more)

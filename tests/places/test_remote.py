@@ -18,6 +18,7 @@ import pytest
 
 from sayso import instant
 from sayso.api import Ledger, open_release, open_selection, verify
+from sayso.api.views import publish_view
 from sayso.errors import CorpusError, RemoteError, StaleError, UsageError, VerificationError
 from sayso.gate.inputs import find
 from sayso.gate.mirror import Mirror
@@ -381,3 +382,12 @@ def test_a_release_and_a_selection_are_opened_where_they_are(
 def test_a_key_that_no_file_can_have_is_refused(bucket: Bucket, tmp_path: Path, key: str) -> None:
     with pytest.raises(CorpusError, match="expected a key that can be a file's path below a directory"):
         Mirror(tmp_path / "mirror", S3Objects(), 1).path(Address(bucket.name, key))
+
+
+def test_a_view_takes_no_bucket_and_makes_no_directory_of_its_name(ledger: Ledger, tour: Path, lake: Bucket) -> None:
+    for source, into in ((lake.at("corpus"), tour / "view"), (tour / "corpus", lake.at("view"))):
+        with pytest.raises(UsageError, match="read and write no names in buckets"):
+            publish_view(
+                ledger, source, table="posts", into=into, columns=tour / "corpus.yaml", purpose="generative-ai", recipient="platform",
+            )  # fmt: skip
+    assert not Path("s3:").exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sayso import wiring
 from sayso.canonical import digest_bytes
-from sayso.errors import CorpusError, VerificationError
+from sayso.errors import CorpusError, UsageError, VerificationError
 from sayso.gate import manifest
 from sayso.gate.mirror import Mirror, alone
 from sayso.gate.objects import Address, address_of, is_address
@@ -42,6 +42,12 @@ class Near:
             return path
         below = path.relative_to(self.output).as_posix()
         return str(self.place if below == "." else Address(self.place.bucket, self.place.prefix + below))
+
+
+def check_here(*names: object) -> None:
+    """Raises UsageError for what is not on this machine, where everything must be."""
+    if any(is_address(name) for name in names if name is not None):
+        raise UsageError("views, and gates by Spark, read and write no names in buckets; name files and directories")
 
 
 def _nothing() -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as kinds
 
+from sayso.engines.duckdb_sql import DuckDB
 from sayso.engines.reading import check_names, shape_of
 from sayso.errors import EngineError
 from sayso.gate.engine import Part, Question
@@ -29,7 +30,7 @@ def suits(question: Question) -> bool:
         return False
     if any(name not in schema.names for name in columns.used):
         return False
-    check_names(columns, schema)
+    check_names(columns, schema, DuckDB())
     if not kinds.is_integer(question.snapshot.standing.schema.field("subject").type):
         return False
     subject, collected = (schema.field(name).type for name in (columns.subjects[0].column, columns.collected_at))

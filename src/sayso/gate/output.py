@@ -139,7 +139,7 @@ def counted(piece: Piece) -> Counts:
     counts: Counts = Counter()
     at = piece.first
     for batch in pq.ParquetFile(piece.file.path, read_dictionary=[name]).iter_batches(AT_ONCE, columns=[name]):
-        counts += found.counts(at, at + batch.num_rows, batch.column(0))
+        counts.update(found.counts(at, at + batch.num_rows, batch.column(0)))
         at += batch.num_rows
     return counts
 
@@ -173,7 +173,7 @@ def copy_file(piece: Piece, report: Report, root: Path, *, several_threads: bool
             if kept.num_rows:
                 out.write_table(kept, row_group_size=max(kept.num_rows, 1))
             passed += kept.num_rows
-            counts += verdicts.counts(at, at + table.num_rows, column(table, columns.territory))
+            counts.update(verdicts.counts(at, at + table.num_rows, column(table, columns.territory)))
             log.write(table, mask, at, rows, verdicts)
             rows += table.num_rows
             piece.done(table.num_rows)

@@ -62,7 +62,7 @@ def _report(piece: Piece, report: Report, root: Path) -> tuple[Written, Counts]:
             table = source.read_row_group(group, columns=names, use_threads=False)
             mask, at = piece.permitted(rows, rows + table.num_rows), piece.first + rows
             log.write(table, mask, at, rows, piece.verdicts)
-            counts += piece.verdicts.counts(at, at + table.num_rows, column(table, columns.territory))
+            counts.update(piece.verdicts.counts(at, at + table.num_rows, column(table, columns.territory)))
             denied += int((~mask).sum())
             rows += table.num_rows
     return log.written(denied), counts

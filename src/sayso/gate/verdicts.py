@@ -125,8 +125,9 @@ class Verdicts:
         counts = _counted(packed)
         if territories is not None and len(own):
             codes, said = canonical_codes(territories.take(pa.array(own)))
-            pairs = _counted(self.packed[first:until][own].astype(np.int64) * len(said) + codes)
-            counts |= {(pair // len(said), said[pair % len(said)]): count for (pair, _), count in pairs.items()}
+            numbers, which = _ranked(self.packed[first:until][own])
+            pairs = _counted(which * len(said) + codes)
+            counts |= {(numbers[pair // len(said)], said[pair % len(said)]): n for (pair, _), n in pairs.items()}
         return counts
 
 
@@ -137,6 +138,17 @@ def canonical_codes(territories: pa.Array) -> tuple[npt.NDArray[np.int64], list[
     said = list(dict.fromkeys([None, *plain]))
     code_of = np.array([*(said.index(value) for value in plain), 0], np.int64)
     return code_of[encoded.indices.fill_null(len(plain)).to_numpy(zero_copy_only=False)], said
+
+
+def _ranked(packed: Packed) -> tuple[list[int], npt.NDArray[np.int64]]:
+    """The different numbers among some, and of each the place of its own among them."""
+    if int(packed.max()) >= TALLIED:
+        numbers, which = np.unique(packed, return_inverse=True)
+        return numbers.tolist(), which.astype(np.int64)
+    found = np.flatnonzero(np.bincount(packed))
+    place = np.zeros(int(found[-1]) + 1, np.int64)
+    place[found] = np.arange(len(found))
+    return found.tolist(), place[packed]
 
 
 def _counted(numbers: npt.NDArray[Any]) -> Counts:
