@@ -23,6 +23,7 @@ import msgspec
 from sayso.errors import CorpusError, InputError, Problem, RemoteError, SaysoError
 from sayso.gate.inputs import FORMS, state_of
 from sayso.gate.objects import SCHEME, Address, Held, Objects, address_of, is_address
+from sayso.gate.place import sync
 
 FOLDER, INDEX = "objects", "fetched.ndjson"
 SPARED = 64 << 20
@@ -188,6 +189,7 @@ class Mirror:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             found = self.objects.fetch(address.bucket, held, part)
+            sync(part)  # so that no index tells of bytes that a machine lost when it went down
             part.replace(path)
             state = state_of(path)
         except OSError as error:
@@ -241,14 +243,32 @@ def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
 @contextmanager
 def alone(directory: Path, told: Callable[[], SaysoError] | None = None) -> Iterator[None]:
     """Holds a directory for one process at a time. Raises what is `told` of one that another holds, or waits for it."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    while (held := _locked(directory, told)) is None:
+        continue  # whoever held it before removed it
     try:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | (fcntl.LOCK_NB if told else 0))
-        except BlockingIOError:
-            assert told is not None
-            raise told() from None
         yield
     finally:
         os.close(held)
+
+
+def _locked(directory: Path, told: Callable[[], SaysoError] | None) -> int | None:
+    """The lock on a directory that there is; `None` if it is gone by the time it is locked."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CorpusError(Problem(f"cannot be made: {error.strerror}", str(directory))) from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | (fcntl.LOCK_NB if told else 0))
+        if os.fstat(held).st_ino == directory.stat().st_ino:
+            return held
+    except FileNotFoundError:
+        pass
+    except BlockingIOError:
+        os.close(held)
+        assert told is not None
+        raise told() from None
+    os.close(held)
+    return None

@@ -109,9 +109,9 @@ def _clear(address: Address, beside: Address, objects: Objects) -> None:
     claim = _claimed(beside, objects)
     if claim is None:
         return
-    objects.abandon(address)
     names = [*reversed(LAST), *(name for name in claim.files if name not in LAST)]
     objects.remove(address.bucket, [address.prefix + name for name in names])
+    objects.abandon(address)
     objects.remove(beside.bucket, [beside.key])
 
 
