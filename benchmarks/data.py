@@ -69,10 +69,10 @@ def corpus(scale: Scale = FULL, folder: Path = FOLDER) -> Path:
     """A folder of Parquet files with the records, made if it is not there: about 120 bytes of text each."""
 
     def make(into: Path) -> None:
-        writer = Writer(np.random.default_rng([scale.seed, 2]), _members(scale), _WINDOW, _SHARES)
+        writer = Writer(np.random.default_rng([scale.seed, 2]), people(scale), _WINDOW, _SHARES)
         write_corpus(into, writer, scale.records, scale.files)
 
-    return _kept(folder / f"corpus-{_key(scale)}", make)
+    return kept(folder / f"corpus-{_key(scale)}", make)
 
 
 def events(scale: Scale = FULL, folder: Path = FOLDER) -> list[Path]:
@@ -89,7 +89,7 @@ def events(scale: Scale = FULL, folder: Path = FOLDER) -> list[Path]:
         ]  # fmt: skip
         write_events(into, _said(scale), told)
 
-    return sorted(_kept(folder / f"events-{_key(scale, 'subjects', 'seed')}", make).iterdir())
+    return sorted(kept(folder / f"events-{_key(scale, 'subjects', 'seed')}", make).iterdir())
 
 
 def ledger(scale: Scale = FULL, folder: Path = FOLDER, progress: Callable[[int], None] | None = None) -> Path:
@@ -100,21 +100,22 @@ def ledger(scale: Scale = FULL, folder: Path = FOLDER, progress: Callable[[int],
             made.publish(load_policy(POLICY))
             _import(made, events(scale, folder), progress)
 
-    return _kept(folder / f"ledger-{_key(scale, 'subjects', 'seed')}", make) / "bench.ledger"
+    return kept(folder / f"ledger-{_key(scale, 'subjects', 'seed')}", make) / "bench.ledger"
 
 
 def _import(made: Ledger, files: list[Path], progress: Callable[[int], None] | None) -> None:
     import_events(made.parts.journal, files, batch=500_000, progress=progress)
 
 
-def _members(scale: Scale) -> pa.Table:
+def people(scale: Scale) -> pa.Table:
+    """The members of a scale, in order of registration and of id."""
     return members(np.random.default_rng([scale.seed, 1]), scale.subjects, _WINDOW, _HABITS)
 
 
 def _said(scale: Scale) -> Events:
     """Three events a subject: registered 1, signals 0.71, grants 0.55, plans 0.4, years 0.2, moves 0.1, refusals 0.04."""
     random = np.random.default_rng([scale.seed, 3])
-    people = _members(scale)
+    people = people(scale)
     ids = people["id"].to_numpy()
     since = people["registered_at"].cast(pa.int64()).to_numpy()
 
@@ -174,7 +175,7 @@ def _key(scale: Scale, *names: str) -> str:
     )
 
 
-def _kept(folder: Path, make: Callable[[Path], None]) -> Path:
+def kept(folder: Path, make: Callable[[Path], None]) -> Path:
     """A folder, made if it is not there: under another name until it is whole."""
     if not folder.exists():
         partial = folder.with_name(folder.name + ".partial")
