@@ -81,12 +81,11 @@ class Gating:
         """Those of some files of which one look says, of every record, just what earlier looks said; with their counts."""
         asks = [self._asking(one, which) for one in (*earlier, look)]
         most = max(most for _, most in asks)
-        found: dict[int, Counter[Cell]] = {}
         since = earlier[0].pinned.position
-        for start, stop in chunks([self.files[index].rows for index in which], most):
-            some, at = which[start:stop], 0
-            if not sum(self.files[index].rows for index in some):
-                continue
+
+        def found(span: tuple[int, int]) -> dict[int, Counter[Cell]]:
+            some, at = which[slice(*span)], 0
+            counts: dict[int, Counter[Cell]] = {}
             *before, now = (ask(some) for ask, _ in asks)
             for index in some:
                 until = at + self.files[index].rows
@@ -95,9 +94,13 @@ class Gating:
                     held = merged(before[0], before[1])
                 if alike(held, now, at, until, since):
                     piece = Piece(self.files[index], at, now, self.job.columns, lambda _: None, self._stopped)
-                    found[index] = cells(counted(piece), now.codec.read)
+                    counts[index] = cells(counted(piece), now.codec.read)
                 at = until
-        return found
+            return counts
+
+        with ThreadPoolExecutor(self.job.threads if most == 1 else 1) as pool:
+            spans = chunks([self.files[index].rows for index in which], most)
+            return {index: counts for part in pool.map(found, spans) for index, counts in part.items()}
 
     def _asking(self, look: Look, which: Sequence[int]) -> tuple[Ask, int]:
         """How the verdicts of some files are asked for, and of how many records at once."""

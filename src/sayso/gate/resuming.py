@@ -1,12 +1,11 @@
 """What a gate has done, written down file by file beside it, so that a gate that was killed goes on where it was.
 
-The first line says what the gate was asked and saw; each other line is of one file, written once its outputs are on
-the disk. Whoever goes on must be asked the same, see the same, and find the same files.
+The first line says what the gate was asked and saw; each other line is of one file, written once its outputs
+are written. Whoever goes on must be asked the same, see the same, and find the same files.
 """
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -107,11 +106,9 @@ class Log:
             raise EngineError(f"could not write the output: {error.strerror or type(error).__name__}") from error
 
     def add(self, gated: Gated) -> None:
-        """A file whose outputs are on the disk."""
+        """A file whose outputs were written. Whoever goes on digests them again, so nothing waits for the disk."""
         with self._path.open("ab") as file:
             file.write(msgspec.json.encode(_line(gated)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
 
     def close(self) -> None:
         """Takes it away: there is nothing left to go on with."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,10 @@ def taken(
     if earlier is None:
         return {}
     entries = {entry["name"]: entry for entry in said["inputs"]}
-    which = [place for place, file in enumerate(gate.files) if place not in already and _same(file, entries)]
+    left = [place for place in range(len(gate.files)) if place not in already]
+    with ThreadPoolExecutor(job.threads) as pool:
+        same = list(pool.map(lambda place: _same(gate.files[place], entries), left))
+    which = [place for place, is_same in zip(left, same, strict=True) if is_same]
     found: dict[int, Gated] = {}
     for place, cells in (gate.same(earlier, look, which) if which else {}).items():
         file = gate.files[place]

@@ -233,20 +233,26 @@ def load(directory: Path) -> Pinned:
 
 def _loaded(directory: Path) -> Pinned:
     about = json.loads((directory / META).read_text("utf-8"))
+    pins = {name: about[name] for name in ("policy", "version", "use", "position", "valid_until")}
+    if _digest(_opened(directory, about), pins) != about["digest"]:
+        raise StaleError(f"the snapshot in `{directory.name}` is not what its digest names; make it again")
+    # Opened anew, so that what was read for the digest alone is in memory no longer.
+    snapshot = _opened(directory, about)
+    return Pinned(
+        snapshot, Use(**about["use"]), about["policy"], about["version"], about["position"], about["valid_until"],
+        about["digest"],
+    )  # fmt: skip
+
+
+def _opened(directory: Path, about: Mapping[str, Any]) -> Snapshot:
+    """A snapshot's tables, mapped into memory."""
     kept = {path.stem: path for path in directory.glob("*.arrow")}
     tables = {name: pa.ipc.open_file(pa.memory_map(str(path))).read_all() for name, path in kept.items()}
     sized: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in about["dimensions"].items()
     }
-    snapshot = Snapshot(
+    return Snapshot(
         Dimensions(**sized), tables["standing"], tables["overflow"], tables["answers"], tables["categories"],
         tables["places"], tables["results"], tuple(about["territories"]), tuple(about["categories"]),
         about["next_change"], tables.get("accounts"), tables.get("accounts_overflow"),
-    )  # fmt: skip
-    pins = {name: about[name] for name in ("policy", "version", "use", "position", "valid_until")}
-    if _digest(snapshot, pins) != about["digest"]:
-        raise StaleError(f"the snapshot in `{directory.name}` is not what its digest names; make it again")
-    return Pinned(
-        snapshot, Use(**about["use"]), about["policy"], about["version"], about["position"], about["valid_until"],
-        about["digest"],
     )  # fmt: skip

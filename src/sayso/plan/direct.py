@@ -124,6 +124,9 @@ class Direct:
         self.index = Index(_ints(snapshot.standing.column("subject")))
         self._people = _rows(snapshot.standing)
         self._overflow(snapshot)
+        # What the texts of the last dictionary say: most batches of a file have the same.
+        self._said_category: tuple[pa.Array, Ints, Ints] | None = None
+        self._said_territory: tuple[pa.Array, Ints] | None = None
         numbers = self.numbers
         self._cells = {
             row["name"]: (row["cell"] * numbers.places, row["number"]) for row in snapshot.categories.to_pylist()
@@ -211,18 +214,25 @@ class Direct:
         if isinstance(categories, str):
             cell, number = self._cells.get(categories, (UNREAD, ABSENT))
             return np.full(count, cell, np.int64), np.full(count, number, np.int64)
-        known = [self._cells.get(name, (UNREAD, ABSENT)) for name in categories.dictionary.to_pylist()]
-        cells, numbers = zip(*known, (UNREAD, ABSENT), strict=True)
+        held = self._said_category
+        if held is None or not held[0].equals(categories.dictionary):
+            known = [self._cells.get(name, (UNREAD, ABSENT)) for name in categories.dictionary.to_pylist()]
+            cells, numbers = zip(*known, (UNREAD, ABSENT), strict=True)
+            held = categories.dictionary, np.array(cells, np.int64), np.array(numbers, np.int64)
+            self._said_category = held
         codes = _codes(categories)
-        return np.array(cells, np.int64)[codes], np.array(numbers, np.int64)[codes]
+        return held[1].take(codes), held[2].take(codes)
 
     def _territory(self, territories: pa.Array) -> Ints:
-        places: list[int] = []
-        for code in territories.dictionary.to_pylist():
-            listed = 0 if code is None else self._places.get(code)
-            place = unlisted_place(self._rest, code) if listed is None else listed
-            places.append(UNREAD if place is None else place)
-        return np.array([*places, 0], np.int64)[_codes(territories)]
+        held = self._said_territory
+        if held is None or not held[0].equals(territories.dictionary):
+            places: list[int] = []
+            for code in territories.dictionary.to_pylist():
+                listed = 0 if code is None else self._places.get(code)
+                place = unlisted_place(self._rest, code) if listed is None else listed
+                places.append(UNREAD if place is None else place)
+            held = self._said_territory = territories.dictionary, np.array([*places, 0], np.int64)
+        return held[1].take(_codes(territories))
 
 
 def _rows(standing: pa.Table) -> Ints:
