@@ -13,7 +13,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 PYTEST := $(BIN)/python -m pytest --hypothesis-seed=$(SEED)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test torch torture bench lock release clean
+.PHONY: help setup jdk demo check test torch torture bench lock release clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -36,6 +36,10 @@ $(VENV)/installed: $(VENV)/locked pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Spark needs a JDK: found, or as root installed; else the line to run is told.
+jdk:
+	@sh requirements/jdk.sh >/dev/null
+
 demo: setup
 	@$(BIN)/sayso demo
 
@@ -50,11 +54,11 @@ torch: setup
 	$(PIP) install 'torch>=2.6'
 	$(PYTEST) tests/api/test_pytorch.py
 
-test: check
-	$(PYTEST) --hypothesis-profile=ci -n $(WORKERS) --cov
+test: jdk check
+	JAVA_HOME=$$(sh requirements/jdk.sh) $(PYTEST) --hypothesis-profile=ci -n $(WORKERS) --dist loadgroup --cov
 
-torture: setup
-	$(PYTEST) --hypothesis-profile=torture -m torture
+torture: jdk setup
+	JAVA_HOME=$$(sh requirements/jdk.sh) $(PYTEST) --hypothesis-profile=torture -m torture
 
 bench: setup
 	$(BIN)/python -m benchmarks

@@ -1,12 +1,14 @@
-"""The ledger as a log: `python -m benchmarks.log [appends|import|proofs|receipts …]`, all of them unless told otherwise."""
+"""The ledger as a log: `python -m benchmarks.log [appends|shared|import|proofs|receipts …]`, all of them unless told otherwise."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import random
 import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -15,6 +17,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from benchmarks.ledger_import import unjudged, write
 from sayso import init_ledger, verify_receipt, wiring
@@ -25,6 +29,9 @@ from sayso.ledger.importing import import_events
 from sayso.ledger.log import merkle
 from sayso.ledger.log.tiles import Edge, Tile, Tree
 from sayso.policy import loads
+from sayso.stores.keyfiles import KeyFiles
+from sayso.stores.postgres_url import PostgresUrl
+from tests.postgres import running
 
 LEAVES = 10_000_000
 WRITERS, EACH = 8, 2_000
@@ -59,17 +66,87 @@ def appends(folder: Path) -> None:
             threads = [
                 threading.Thread(target=work, args=(writer, parts.journal.append, waits)) for writer in range(WRITERS)
             ]
-            started = time.perf_counter()
+            started, cpu = time.perf_counter(), time.process_time()
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
             rate = WRITERS * EACH / (time.perf_counter() - started)
-        found.append((rate / baseline, rate, baseline, sorted(waits)[int(len(waits) * 0.99)] * 1e3))
-    ratio, rate, baseline, p99 = sorted(found)[1]
-    told = f"{rate:,.0f} / {baseline:,.0f} a second"
+            cpu = (time.process_time() - cpu) / (WRITERS * EACH)
+        found.append((rate / baseline, rate, baseline, sorted(waits)[int(len(waits) * 0.99)] * 1e3, cpu * 1e6))
+    ratio, rate, baseline, p99, cpu = sorted(found)[1]
+    told = f"{rate:,.0f} / {baseline:,.0f} a second; {cpu:.0f} µs of CPU an event"
     _row(f"appends by 8 threads / plain durable inserts by one writer, SQLite ({told})", f"{ratio:.2f}", ">= 3")
     _row("— 99th percentile of the wait for an answer, milliseconds", f"{p99:.1f}", "<= 50")
+
+
+def plain_postgres(uri: str, rows: int = 2_000) -> float:
+    """Plain durable one-row inserts a second, by one writer."""
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS plain")
+        connection.execute("CREATE TABLE plain (a bigint PRIMARY KEY, b bytea)")
+        started = time.perf_counter()
+        for number in range(rows):
+            connection.execute("INSERT INTO plain VALUES (%b, %b)", (number, b"x" * 300))
+        return rows / (time.perf_counter() - started)
+
+
+def shared_appends(folder: Path) -> None:
+    """Eight processes on PostgreSQL, each awaiting its answer, beside plain inserts; the median of three pairs."""
+    found = []
+    with running() as server:
+        for turn in range(3):
+            baseline = plain_postgres(server.uri)
+            url, keys = server.schema(), folder / f"keys-{turn}"
+            wiring.create(url, IdType.INT64, keys=KeyFiles(keys, {})).close()
+            writers = [
+                subprocess.Popen(
+                    [sys.executable, "-m", "benchmarks.log", "writer", url.whole, str(keys), str(writer)],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                )
+                for writer in range(WRITERS)
+            ]  # fmt: skip
+            _say_and_hear(writers)
+            told = [json.loads(line) for line in _say_and_hear(writers)]
+            for writer in writers:
+                writer.communicate()
+            rate = WRITERS * EACH / (max(one["ended"] for one in told) - min(one["started"] for one in told))
+            cpu = sum(one["cpu"] for one in told) / (WRITERS * EACH)
+            waits = sorted(wait for one in told for wait in one["waits"])
+            found.append((rate / baseline, rate, baseline, waits[int(len(waits) * 0.99)] * 1e3, cpu * 1e6))
+    ratio, rate, baseline, p99, cpu = sorted(found)[1]
+    told_rates = f"{rate:,.0f} / {baseline:,.0f} a second; {cpu:.0f} µs of CPU an event beside the server's"
+    _row(
+        f"appends by 8 processes / plain durable inserts by one writer, PostgreSQL ({told_rates})",
+        f"{ratio:.2f}",
+        ">= 3",
+    )
+    _row("— 99th percentile of the wait for an answer, milliseconds", f"{p99:.1f}", "<= 50")
+
+
+def _say_and_hear(writers: list[subprocess.Popen[str]]) -> list[str]:
+    """Lets all go on, and hears a line from each."""
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    return [writer.stdout.readline() for writer in writers if writer.stdout is not None]
+
+
+def write_shared(url: str, keys: str, number: str) -> None:
+    """One of the eight processes: appends when it is told to, and prints when, how long each took, and its CPU."""
+    with closing(wiring.open_ledger(PostgresUrl(url), keys=KeyFiles(Path(keys), {}))) as parts:
+        sys.stdin.readline()
+        print("ready", flush=True)
+        sys.stdin.readline()
+        waits, cpu, started = list[float](), time.process_time(), time.time()
+        for subject in range(int(number) * EACH, (int(number) + 1) * EACH):
+            before = time.perf_counter()
+            parts.journal.append(e.SubjectRegistered(subject=subject, territory="FR"))
+            waits.append(time.perf_counter() - before)
+        told = {"started": started, "ended": time.time(), "cpu": time.process_time() - cpu, "waits": waits}
+        print(json.dumps(told), flush=True)
+        sys.stdin.readline()  # who writes for all goes on until all are done
 
 
 def imported(folder: Path, count: int = 1_000_000) -> None:
@@ -144,12 +221,15 @@ def _row(name: str, value: str, target: str) -> None:
 
 
 PARTS: dict[str, Callable[[Path], Any]] = {
-    "appends": appends, "import": imported, "proofs": proofs, "receipts": receipts,
+    "appends": appends, "shared": shared_appends, "import": imported, "proofs": proofs, "receipts": receipts,
 }  # fmt: skip
 
 
 def main(names: list[str]) -> None:
     """Prints a table in Markdown."""
+    if names[:1] == ["writer"]:
+        write_shared(*names[1:])
+        return
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n", flush=True)
     print("| figure | value | target |\n| --- | --- | --- |", flush=True)
     for name, part in PARTS.items():

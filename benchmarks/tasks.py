@@ -27,7 +27,7 @@ from sayso.api.deciding import Decisions
 from sayso.engines.duckdb import DuckDBEngine
 from sayso.gate import snapshots
 from sayso.gate.columns import SubjectColumn
-from sayso.gate.run import Job
+from sayso.gate.job import Job
 from sayso.gate.run import run as gate_run
 from sayso.ledger.facts import Party
 from sayso.ledger.identity import IdType
@@ -164,13 +164,13 @@ def select(ledger: str, purpose: str, kept: str, *corpora: str) -> dict[str, Any
     """A selection from a kept snapshot, with SHA-256 of all files and the manifest; kept where `into=` says, if it does."""
     kept_in = Path(corpora[0].removeprefix("into=")) if corpora[0].startswith("into=") else None
     corpora = corpora if kept_in is None else corpora[1:]
-    with open_ledger(ledger, now=lambda: data.AT) as opened, scratch(Path(corpora[0]).parent) as scratch:
+    with open_ledger(ledger, now=lambda: data.AT) as opened, scratch(Path(corpora[0]).parent) as folder:
         pinned = snapshots.load(Path(kept))
-        corpus = str(_several(corpora, scratch / "in"))
+        corpus = str(_several(corpora, folder / "in"))
         pa.array([1]).to_numpy()  # loads pandas, if there is one: the loading of libraries is not measured
         clock = Clock()
         job = Job(
-            Use(purpose, data.RECIPIENT, data.AT), kept_in is not None, (corpus,), data.COLUMNS, kept_in or scratch / "out",
+            Use(purpose, data.RECIPIENT, data.AT), kept_in is not None, (corpus,), data.COLUMNS, kept_in or folder / "out",
             position=None if kept_in else pinned.position, snapshot=pinned, emit="selection",
         )  # fmt: skip
         done = gate_run(job, DuckDBEngine(), opened.parts.reader, now=lambda: data.AT)

@@ -17,7 +17,6 @@ import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
-from benchmarks import data
 from benchmarks.tasks import Clock, files, scratch
 
 ASKED = 5_000
@@ -97,18 +96,16 @@ def today_asking(engine: str, corpus: str, people: str) -> dict[str, Any]:
     What it is asked is worked out by a join beforehand, which is not measured; and by that, what it should say.
     """
     path = files(Path(corpus))[-1]
-    asked = (
-        duckdb.sql(
-            f"SET TimeZone = 'UTC'; SELECT r.category, coalesce(r.territory, '') AS territory, r.author::VARCHAR AS author, "
-            "coalesce(told, false) AS told, coalesce(refused, true) AS refused, coalesce(signalled, true) AS signalled, "
-            "coalesce(moved_to, home, '') AS now, "
-            "coalesce(CASE WHEN collected_at >= moved_at THEN moved_to ELSE home END, '') AS then_, "
-            f"coalesce(registered_at <= collected_at, false) AS there, coalesce({_RULE}, false) AS expected "
-            f"FROM (FROM '{path}' LIMIT {ASKED}) r LEFT JOIN '{people}' p ON r.author = p.id"
-        )
-        .to_arrow_table()
-        .to_pylist()
+    connection = duckdb.connect(config={"TimeZone": "UTC"})
+    reading = connection.sql(
+        "SELECT r.category, coalesce(r.territory, '') AS territory, r.author::VARCHAR AS author, "
+        "coalesce(told, false) AS told, coalesce(refused, true) AS refused, coalesce(signalled, true) AS signalled, "
+        "coalesce(moved_to, home, '') AS now, "
+        "coalesce(CASE WHEN collected_at >= moved_at THEN moved_to ELSE home END, '') AS then_, "
+        f"coalesce(registered_at <= collected_at, false) AS there, coalesce({_RULE}, false) AS expected "
+        f"FROM (FROM '{path}' LIMIT {ASKED}) r LEFT JOIN '{people}' p ON r.author = p.id"
     )
+    asked = reading.to_arrow_table().to_pylist()
     ask = _ENGINES[engine]()
     clock, before = Clock(), time.perf_counter()
     said = [ask(one) for one in asked]

@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable
 
 from sayso.ledger.head import Seen
-from sayso.ledger.journal import Journal, Judge
+from sayso.ledger.journal import Journal, Peers
 from sayso.ledger.keys import Keys
 from sayso.ledger.log.checkpoint import Checkpoint
 from sayso.ledger.log.note import Signer
 from sayso.ledger.log.tiles import Edge
 from sayso.ledger.store import Store
+from sayso.ledger.writing import Judge
 from sayso.stores.schema import Founding
 
 ORIGIN = "example.com/test-ledger"
@@ -36,6 +37,7 @@ def journal_on(
     judge: Judge | None = None,
     keys: Keys = KEYS,
     seen: Seen | None = None,
+    peers: Peers | None = None,
 ) -> Journal:
     """A journal on a store of this log."""
-    return Journal(store, keys=keys, now=now, random_bytes=random_bytes, judge=judge, seen=seen)
+    return Journal(store, keys=keys, now=now, random_bytes=random_bytes, judge=judge, seen=seen, peers=peers)

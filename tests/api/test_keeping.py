@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,9 @@ from sayso import Ledger
 from sayso.api.keeping import parse_keys, restore
 from sayso.errors import EventError, KeyFileError, RollbackError, StoreError, VerificationError
 from sayso.ledger.log import checkpoint, merkle, proof
+from sayso.ledger.log.note import Signer
+
+STRANGER = Signer("example.com/other", bytes(32))
 
 
 @pytest.fixture
@@ -222,3 +227,74 @@ def test_verifier_keys_are_given_or_in_files(
 def _file(folder: Path, text: str) -> str:
     (folder / "log.vkeys").write_text(text)
     return str(folder / "log.vkeys")
+
+
+def test_a_checkpoint_that_no_key_of_the_log_signed_accuses_nobody(ledger: Ledger) -> None:
+    """Who wants a ledger to look rolled back makes up a checkpoint of more events than it holds."""
+    made_up = checkpoint.Checkpoint(ledger.log.origin, 9, bytes(32)).signed(Signer(ledger.log.origin, bytes(32)))
+    with pytest.raises(VerificationError, match="no known key"):
+        ledger.log.check_against(str(made_up))
+    with pytest.raises(RollbackError, match="of another log"):
+        ledger.log.check_against(str(checkpoint.Checkpoint("example.com/other", 9, bytes(32)).signed(STRANGER)))
+
+
+def test_copies_made_while_others_write_are_whole_and_older_than_what_was_seen_since(
+    ledger: Ledger, path: Path, tmp_path: Path
+) -> None:
+    going, seen = threading.Event(), [ledger.log.checkpoint]
+
+    def write() -> None:
+        number = 0
+        while not going.is_set():
+            ledger.append({"kind": "subject.registered", "subject": f"p{number}"})
+            seen.append(ledger.log.checkpoint)
+            number += 1
+
+    with ThreadPoolExecutor(2) as pool:
+        writers = [pool.submit(write)]
+        copies = [tmp_path / f"copy-{number}" for number in range(4)]
+        for copy in copies:
+            ledger.log.backup(copy)
+        going.set()
+        assert [one.result() for one in writers] == [None]
+    heads = {checkpoint.unverified(text).size: text for text in seen}
+    newest = max(heads)
+    assert newest > 8, "something was written meanwhile"
+    shutil.copytree(path.with_name(f"{path.name}.keys"), tmp_path / "keys")
+    (tmp_path / "keys" / "checkpoint").unlink()
+    sizes = []
+    for number, copy in enumerate(copies):
+        place = tmp_path / f"place-{number}"
+        shutil.copytree(tmp_path / "keys", f"{place}.keys")
+        sizes.append(restore(copy, place).size)
+        with sayso.open_ledger(place) as found:
+            assert found.log.check() == []
+            for size, text in heads.items():
+                if size <= sizes[-1]:
+                    found.log.check_against(text)
+                else:
+                    with pytest.raises(RollbackError, match="rolled back"):
+                        found.log.check_against(text)
+        place.unlink()
+        if sizes[-1] < newest:
+            with pytest.raises(RollbackError, match="rolled back"):
+                restore(copy, place, against=[heads[sizes[-1]], heads[newest]])
+            assert not place.exists()
+        assert restore(copy, place, against=[heads[sizes[-1]]]).size == sizes[-1]
+    assert sizes == sorted(sizes)
+
+
+def test_a_restore_is_held_against_a_checkpoint_that_somebody_kept(ledger: Ledger, path: Path, tmp_path: Path) -> None:
+    """As where keys are mounted read-only, and remember none."""
+    ledger.log.backup(tmp_path / "copy")
+    ledger.append({"kind": "subject.registered", "subject": "later"})
+    kept = ledger.log.checkpoint
+    lose(ledger, path)
+    (path.with_name(f"{path.name}.keys") / "checkpoint").unlink()
+    with pytest.raises(VerificationError, match="expected a signed note"):
+        restore(tmp_path / "copy", path, against=["no checkpoint"])
+    with pytest.raises(RollbackError, match="rolled back"):
+        restore(tmp_path / "copy", path, against=[kept])
+    assert not path.exists()
+    made = restore(tmp_path / "copy", path, against=[kept], new_origin="example.com/members-2")
+    assert made.origin == "example.com/members-2"

@@ -207,3 +207,10 @@ def test_many_decisions_are_those_of_the_reference_while_they_are_fresh(ledger: 
     assert replay.decide(1, "posts", MARCH).permit
     with pytest.raises(InstantError):
         replay.decide(1, "posts", "2025-03-01")
+
+
+def test_a_choice_gives_its_receipt(ledger: Ledger) -> None:
+    made = ledger.choose("objection", subject=1, purposes="generative-ai", source="web form")
+    found = sayso.verify_receipt(made.receipt(), keys=ledger.log.keys)
+    assert (found.position, found.choice["decision"]) == (made.position, "objection")
+    assert "receipt" not in repr(made)

@@ -300,7 +300,7 @@ def test_the_progress_of_a_gate_is_shown_on_a_terminal_only() -> None:
     def shown(*, terminal: bool, as_json: bool = False) -> str:
         err = io.StringIO()
         consoles = Console(file=io.StringIO()), Console(file=err, force_terminal=terminal, width=120)
-        context = Context(Path("x"), as_json, *consoles, io.StringIO())
+        context = Context("x", as_json, *consoles, io.StringIO())
         with context.progress() as tell:
             tell("deciding", 0, 20)
             for done in range(1, 21):

@@ -23,6 +23,7 @@ import pytest
 from sayso.cli import exits
 from sayso.cli.app import app
 from tests.cli.conftest import Sayso
+from tests.postgres import Server
 
 ROOT = Path(__file__).parents[2]
 MAKE = re.compile(r"make (\w+)")
@@ -86,6 +87,30 @@ def test_every_command_does_what_the_page_shows(name: str, sayso: Sayso, tour: P
         assert exited == code, f"{command}\n{found}"
         for line in lines:
             assert expected(line).search(found), f"{command}\n{line}\n{found}"
+
+
+@pytest.mark.slow
+def test_every_command_of_the_page_on_postgresql_does_what_it_shows(server: Server, tour: Path) -> None:
+    """In one shell, on a real server: `psql` is the one that came with it, and nothing is installed."""
+    text = page("docs/postgres.md").replace("$ pip install", "$ true")
+    script = ["set -u", f'sayso() {{ "{sys.executable}" -m sayso "$@"; }}', f'psql() {{ "{server.psql}" "$@"; }}']
+    shown = commands(text)
+    for number, one in enumerate(shown):
+        script += [f"echo '== {number}'", one.command, 'echo "== exited with $?"']
+    given = {"PYTHONPATH": str(ROOT / "src"), "DATABASE_URL": server.uri}
+    ran = subprocess.run(
+        ["/bin/bash", "-c", "\n".join(script)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
+        check=False, env={**os.environ, **given}, cwd=tour,
+    )  # fmt: skip
+    parts = re.split(r"^== \d+\n", ran.stdout, flags=re.MULTILINE)[1:]
+    assert len(parts) == len(shown)
+    for one, found in zip(shown, parts, strict=True):
+        if one.code == 0 or "scrub" not in one.command:  # the server of the tests gives everything up
+            assert f"== exited with {one.code}" in found, f"{one.command}\n{found}"
+            for line in one.lines:
+                assert expected(line).search(found), f"{one.command}\n{line}\n{found}"
+        else:
+            assert "all is gone" in found
 
 
 @pytest.mark.slow

@@ -220,6 +220,30 @@ def test_an_import_that_is_interrupted_keeps_nothing(filled: Sayso, tour: Path) 
     assert filled("ledger", "show", "--from", "9").out.count("\n") == 1
 
 
+@pytest.mark.slow
+def test_a_log_is_kept_fresh_as_it_grows(filled: Sayso, tour: Path) -> None:
+    def published() -> int:
+        return int((tour / "public/checkpoint").read_text().split("\n")[1])
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "sayso", "--json", "ledger", "export", "public", "--every", "0.1"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        before = json.loads(running.stdout.readline())["size"]
+        assert published() == before
+        for grown in (1, 2):
+            assert filled("choose", "refusal", "--subject", "1").code == 0
+            assert json.loads(running.stdout.readline()) | {"origin": ""} == {
+                "size": before + grown, "added": 1, "origin": "",
+            }  # fmt: skip
+            assert published() == before + grown
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert (running.returncode, out, err) == (exits.INTERRUPTED, "", "")
+    assert filled("ledger", "export", "public", "--every", "0").code == exits.USAGE
+
+
 @pytest.mark.parametrize("width", [1, 20, 40, 80, 200])
 def test_a_terminal_of_any_width(filled: Sayso, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     monkeypatch.setenv("COLUMNS", str(width))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sayso import instant, wiring
+from sayso.api.keeping import Log
 from sayso.consent import receipt, receipt_check
 from sayso.consent.receipt_record import record
 from sayso.consent.receipt_standing import MOST, standing
@@ -256,6 +257,21 @@ def test_a_stranger_signs_no_receipt(house: Made) -> None:
     with pytest.raises(VerificationError):
         receipt_check.verify(receipt.signed(said, [witness]), [*house.keys, witness.verifier])
     receipt_check.verify(house.receipts["grant"], [*house.keys, witness.verifier])
+
+
+def test_one_from_before_a_change_of_keys_is_checked_years_later(tmp_path: Path) -> None:
+    with closing(platform(tmp_path / "ledger")) as parts:
+        old = issue(parts, say(parts, CHOICES["grant"]))
+        log = Log(parts)
+        before, new = log.keys, log.rotate_key()
+        made_since = issue(parts, say(parts, CHOICES["withdrawal"]))
+        for one in (old, made_since):
+            receipt_check.verify(one, log.keys)
+            receipt_check.verify(one, log.trusted(before))
+        receipt_check.verify(old, before)
+        for one, keys in ((old, [new]), (made_since, before)):
+            with pytest.raises(VerificationError, match="no known key"):
+                receipt_check.verify(one, keys)
 
 
 def test_another_kind_of_event_has_no_receipt(house: Made) -> None:

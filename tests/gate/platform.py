@@ -15,7 +15,9 @@ from sayso import instant
 from sayso.consent.reader import Reader
 from sayso.engines.duckdb import DuckDBEngine
 from sayso.gate.columns import Columns, SubjectColumn
-from sayso.gate.run import Job, Outcome, run
+from sayso.gate.job import Job
+from sayso.gate.outcome import Outcome
+from sayso.gate.run import run
 from sayso.ledger import events as e
 from sayso.ledger.identity import IdType
 from sayso.ledger.journal import Journal

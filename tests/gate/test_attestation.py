@@ -210,3 +210,27 @@ def test_a_manifest_in_another_form_is_not_replayed(ledger: Ledger, place: Path)
     path.write_text(json.dumps(said))
     with pytest.raises(VerificationError, match="another form"):
         replay(place / "out", place / "in", ledger.parts.reader, wiring.engine(), lambda n, k: range(k), 5, place)
+
+
+@pytest.mark.parametrize(("key", "value"), [("columns", ["x"]), ("columns", {"subjects": "x"}), ("looks", [[]])])
+def test_what_a_platform_signed_of_another_form_is_no_replay(
+    ledger: Ledger, place: Path, key: str, value: object
+) -> None:
+    path = place / "out/manifest.json"
+    said = json.loads(path.read_bytes()) | {key: value}
+    path.write_text(json.dumps(said))
+    signer = ledger.parts.journal.keys.signing()
+    (place / "out" / FILE).write_bytes(
+        attestation.attest(said, "manifest.json", path.read_bytes(), ledger.log.checkpoint, signer)
+    )
+    with pytest.raises(VerificationError, match="another form"):
+        sayso.verify(place / "out", place / "in", keys=keys(ledger), ledger=ledger)
+
+
+def test_a_file_with_a_name_that_no_file_can_have(ledger: Ledger, place: Path) -> None:
+    path = place / "out/manifest.json"
+    said = json.loads(path.read_bytes())
+    said["outputs"][0]["path"] = "x" * 10_000
+    path.write_text(json.dumps(said))
+    with pytest.raises(VerificationError, match="another form"):
+        sayso.verify(place / "out")

@@ -17,8 +17,10 @@ from sayso.ledger.keys import TAG, Keys
 from sayso.ledger.log import checkpoint, merkle
 from sayso.ledger.log.tiles import Tree
 from sayso.ledger.rebuild import first_difference
-from tests.ledger.conftest import T0, Ledger, Open
+from tests.ledger.conftest import T0, Ledger, Open, both_kinds
 from tests.ledgers import KEYS, SIGNER, journal_on
+
+kind = both_kinds
 
 
 def delivered(*subjects: Id | None) -> e.NoticeDelivered:
@@ -182,6 +184,7 @@ def test_registration_choice_and_erasure_may_be_one_batch(new_ledger: Open) -> N
         )
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # tests/stores/test_contract.py looks into the files of each kind
 def test_nothing_private_is_left_in_the_files(people: Ledger) -> None:
     people.journal.append(e.SubjectErased(subject="ann"))
     people.clock.now = T0 + 1

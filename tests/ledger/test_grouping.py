@@ -42,7 +42,7 @@ def test_many_share_a_write() -> None:
         time.sleep(0.01)
         return [one * 2 for one in asked]
 
-    group: Group[int, int] = Group(write, lambda: time.sleep(0.001))
+    group: Group[int, int] = Group(write, 0.001)
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(group.ask, range(200))) == [one * 2 for one in range(200)]
     assert sum(sizes) == 200
@@ -55,7 +55,7 @@ def test_a_store_that_fails_tells_everybody() -> None:
         time.sleep(0.005)
         return [StoreError("no room is left")] * len(asked)
 
-    group: Group[int, int] = Group(write, lambda: None)
+    group: Group[int, int] = Group(write, 0.0)
 
     def ask(one: int) -> bool:
         with pytest.raises(StoreError, match="no room is left"):
@@ -71,7 +71,7 @@ def test_what_nobody_expected_reaches_who_led_and_nobody_sleeps_on() -> None:
         time.sleep(0.005)
         raise ZeroDivisionError
 
-    group: Group[int, int] = Group(write, lambda: None)
+    group: Group[int, int] = Group(write, 0.0)
 
     def ask(one: int) -> type[BaseException]:
         with pytest.raises((ZeroDivisionError, StoreError)) as caught:

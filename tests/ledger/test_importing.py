@@ -18,7 +18,9 @@ from sayso.ledger import events as e
 from sayso.ledger import importing
 from sayso.ledger.importing import import_events
 from sayso.ledger.sources import Format
-from tests.ledger.conftest import T0, Ledger
+from tests.ledger.conftest import T0, Ledger, both_kinds
+
+kind = both_kinds
 
 REFUSAL = {"kind": "choice.recorded", "decision": "refusal", "source": "x"}
 

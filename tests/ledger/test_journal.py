@@ -17,9 +17,11 @@ from sayso.ledger.document import read
 from sayso.ledger.facts import MOST_LISTED
 from sayso.ledger.identity import IdType
 from sayso.ledger.rebuild import first_difference
-from tests.ledger.conftest import T0, Ledger, Open
+from tests.ledger.conftest import T0, Ledger, Open, both_kinds
 from tests.ledger.strategies import documents
 from tests.ledgers import journal_on
+
+kind = both_kinds
 
 DAY = instant.DAY
 DOCUMENT = {"versions": [{"id": "v1", "effective": "2025-03-01T00:00:00Z"}, {"id": "old", "effective": "2024-01-01T00:00:00Z"},

@@ -37,6 +37,40 @@ def test_what_is_good_is_good() -> None:
     assert from_base64(base64(b"\x00")) == b"\x00"
 
 
+@settings(max_examples=300)
+@given(data=st.binary(max_size=8), tail=st.text("AQgwB=/+-_\n é", max_size=4), cut=st.integers(0, 4))
+def test_base64_has_one_spelling_for_each_value(data: bytes, tail: str, cut: int) -> None:
+    text = base64(data)
+    text = text[: len(text) - cut] + tail
+    found = from_base64(text)
+    assert found is None or base64(found) == text
+    assert from_base64(base64(data)) == data
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AB==",
+        "AAB=",
+        "AA",
+        "AAA",
+        "A",
+        "=",
+        "====",
+        "AA=A",
+        "AA==AA==",
+        "AAAA=",
+        "AAAA====",
+        "AA===",
+        "AAAA\n",
+        "_-__",
+        " AAAA",
+    ],
+)
+def test_other_spellings_are_refused(text: str) -> None:
+    assert from_base64(text) is None
+
+
 def flipped(data: bytes, place: int) -> bytes:
     spoiled = bytearray(data)
     spoiled[place // 8 % len(data)] ^= 1 << place % 8
@@ -92,7 +126,7 @@ HOSTILE = [
     str(Checkpoint(ORIGIN, 2, HEAD.root[:-1]).signed(SIGNER)), str(Checkpoint(ORIGIN, 2, HEAD.root).signed(OTHER)),
     str(Checkpoint("example.com/other", 2, HEAD.root).signed(SIGNER)),
     SIGNED.replace("example.com/test-ledger ", "example.com/test\u2003ledger "), "a\n" * 1_000_000 + SIGNED,
-    "[" * 100_000, "x", "",
+    "[" * 100_000, "x", "", SIGNED.replace("example", "ex\udcffample"), SIGNED.replace("— ", "— \ud800"),
 ]  # fmt: skip
 
 
@@ -137,7 +171,7 @@ def test_a_proof_of_something_else() -> None:
 BAD_KEYS = [
     "PRIVATE+KEY+a b+00000000+AAAA", "PRIVATE+KEY+a+00000000+" + base64(b"\x01" + bytes(32)), "PRIVATE+KEY+a+1",
     "PUBLIC+KEY+a+00000000+" + base64(b"\x01" + bytes(32)), "PRIVATE+KEY+a+00000000+" + base64(b"\x02" + bytes(32)),
-    "PRIVATE+KEY+a+00000000+" + base64(b"\x01" + bytes(31)), "PRIVATE+KEY+a+00000000+!",
+    "PRIVATE+KEY+\udcff+00000000+" + base64(b"\x01" + bytes(32)), "PRIVATE+KEY+a+00000000+" + base64(b"\x01" + bytes(31)), "PRIVATE+KEY+a+00000000+!",
 ]  # fmt: skip
 
 
@@ -148,7 +182,7 @@ def test_signing_keys_that_are_none(text: str) -> None:
     assert "AQAA" not in str(caught.value), "it shows nothing of a key"
 
 
-@pytest.mark.parametrize("text", ["a", "a+b+c", "a+0000000g+AQ==", "a b+00000000+AQ==", "a+00000000+AQ==",
+@pytest.mark.parametrize("text", ["a", "a+b+c", "a+0000000g+AQ==", "a b+00000000+AQ==", "\udcff+00000000+AQ==", str(SIGNER.verifier).replace("example", "ex\udcffample"), "a+00000000+AQ==",
                                   "a+00000000+" + base64(b"\x01" + bytes(31)), str(SIGNER.verifier).replace("+", "-")])  # fmt: skip
 def test_verifier_keys_that_are_none(text: str) -> None:
     with pytest.raises(KeyFileError):
@@ -156,13 +190,13 @@ def test_verifier_keys_that_are_none(text: str) -> None:
 
 
 def test_a_text_that_no_note_may_have() -> None:
-    for text in ("no newline", "a\tb\n", "a\r\n", "\x00\n"):
+    for text in ("no newline", "a\tb\n", "a\r\n", "\x00\n", "\udcff\n"):
         with pytest.raises(VerificationError):
             note.sign(text, SIGNER)
 
 
 ENVELOPES = [
-    b"", b"{}", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"payload":"!","payloadType":"x","signatures":[]}',
+    b"", b"{}", b"[]", b"null", b"\xff", b"[" * 100_000, ENVELOPE.replace(b'"keyid"', b'"keyi\xe4"'), b'{"payload":"!","payloadType":"x","signatures":[]}',
     b'{"payload":"","payloadType":"application/vnd.example+json","signatures":[]}',
     b'{"payload":"","payloadType":"application/vnd.example+json","signatures":[{"sig":"!"}]}',
     b'{"payload":"","payloadType":"application/vnd.example+json","signatures":[{"sig":"AAAA","keyid":"?"}]}',

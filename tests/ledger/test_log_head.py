@@ -5,11 +5,6 @@ Attacks on the design: an event rewritten, the last hour dropped, an old checkpo
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
-from collections.abc import Sequence
-from pathlib import Path
-
 import pytest
 
 from sayso.errors import KeyFileError, RollbackError, SaysoError, StoreError
@@ -23,55 +18,14 @@ from sayso.ledger.log import checkpoint
 from sayso.ledger.log.checkpoint import Checkpoint
 from sayso.ledger.log.merkle import EMPTY
 from sayso.ledger.log.note import Signer
-from sayso.stores.sqlite import SqliteStore, open_ledger
 from tests.ledger.conftest import T0, Ledger, Open
-from tests.ledgers import KEYS, ORIGIN, SIGNER, founding, journal_on
-
-
-class Memory:
-    """Remembers in memory what a keys' directory would."""
-
-    def __init__(self) -> None:
-        self.checkpoint: str | None = None
-        self.tombstones: list[bytes] = []
-
-    def last(self) -> str | None:
-        return self.checkpoint
-
-    def remember(self, checkpoint: str) -> None:
-        self.checkpoint = checkpoint
-
-    def bury(self, tombstones: Sequence[bytes]) -> None:
-        self.tombstones += tombstones
+from tests.ledger.tampering import Memory, copy_of, execute, swap
+from tests.ledgers import KEYS, ORIGIN, SIGNER, journal_on
 
 
 def registered(journal: Journal, *subjects: int) -> None:
     for subject in subjects:
         journal.append(e.SubjectRegistered(subject=subject))
-
-
-def copy_of(ledger: Ledger, name: str) -> Path:
-    """A copy of a ledger's file as it is now."""
-    path = ledger.store.path.with_name(name)
-    ledger.store.backup(path)
-    return path
-
-
-def swap(ledger: Ledger, path: Path) -> SqliteStore:
-    """Puts a file in the place of a ledger's."""
-    ledger.store.close()
-    for left in path.parent.glob(f"{ledger.store.path.name}-*"):
-        left.unlink()
-    shutil.copyfile(path, ledger.store.path)
-    return open_ledger(ledger.store.path, founding)
-
-
-def execute(store: SqliteStore, statement: str, *values: object) -> None:
-    """What somebody who holds the file can do to it."""
-    driver = sqlite3.connect(store.path)
-    with driver:
-        driver.execute(statement, values)
-    driver.close()
 
 
 def test_every_batch_is_covered_by_a_checkpoint_of_its_own(ledger: Ledger) -> None:
@@ -96,6 +50,13 @@ def test_another_key_does_not_go_on_with_the_log(ledger: Ledger) -> None:
     stranger = Keys(Signer(ORIGIN, b"\x09" * 32), b"\x02" * 32)
     with pytest.raises(KeyFileError, match="not signed by the key at hand"):
         registered(journal_on(ledger.store, now=ledger.clock, keys=stranger), 2)
+
+
+def test_another_erasure_secret_is_told(ledger: Ledger) -> None:
+    registered(ledger.journal, 1)
+    with pytest.raises(KeyFileError, match="the erasure secret at hand is not that of ledger"):
+        registered(journal_on(ledger.store, now=ledger.clock, keys=Keys(SIGNER, b"\x03" * 32)), 2)
+    registered(journal_on(ledger.store, now=ledger.clock, keys=Keys(SIGNER)), 2)
 
 
 def test_the_last_hour_dropped_is_a_rollback(ledger: Ledger) -> None:
@@ -151,6 +112,14 @@ def test_tiles_that_are_gone_are_damage(ledger: Ledger) -> None:
     seen.checkpoint = ledger.store.checkpoint()
     with pytest.raises(StoreError, match="is damaged"):
         registered(journal_on(ledger.store, now=ledger.clock, seen=seen), 2)
+
+
+def test_a_checkpoint_that_is_remembered_and_is_none_says_what_to_do(ledger: Ledger) -> None:
+    """As a power failure may leave it."""
+    seen = Memory()
+    seen.checkpoint = "\0" * 512
+    with pytest.raises(KeyFileError, match="remove the file `checkpoint`"):
+        registered(journal_on(ledger.store, now=ledger.clock, seen=seen), 1)
 
 
 def test_a_checkpoint_of_another_log_is_no_reason_to_trust_this_one(ledger: Ledger) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Sequence
 from hashlib import sha256
@@ -299,7 +300,12 @@ def test_publishing_never_goes_back(ledger: Ledger, tmp_path: Path) -> None:
     (directory / "checkpoint").write_bytes(b"\xff")
     with pytest.raises(RollbackError, match="expected the checkpoint of this log"):
         published(ledger, directory)
-    (directory / "checkpoint").unlink()
+    for odd in (lambda path: path.symlink_to("/dev/zero"), os.mkfifo, Path.mkdir):
+        (directory / "checkpoint").unlink()
+        odd(directory / "checkpoint")
+        with pytest.raises(RollbackError, match="expected the checkpoint of this log"):
+            published(ledger, directory)
+    (directory / "checkpoint").rmdir()
     assert published(ledger, directory) == 3, "as one that was interrupted"
     (directory / "checkpoint").unlink()
     (directory / "index.html").write_text("")

@@ -10,8 +10,10 @@ from sayso.ledger.keys import Keys
 from sayso.ledger.log import checkpoint, note
 from sayso.ledger.log.note import Signer
 from sayso.ledger.rotation import check, rotation, trusted
-from tests.ledger.conftest import Ledger
+from tests.ledger.conftest import Ledger, both_kinds
 from tests.ledgers import KEYS, ORIGIN, SIGNER, journal_on
+
+kind = both_kinds
 
 NEW, NEWER = Signer(ORIGIN, b"\x05" * 32), Signer(ORIGIN, b"\x06" * 32)
 

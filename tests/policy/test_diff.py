@@ -72,6 +72,7 @@ def directions(before: Policy, after: Policy) -> set[str]:
         ([ALWAYS.replace("}", ", overrides: {ground: law, why: it must}}")], [ALWAYS]),
         ([ALWAYS], [ALWAYS.replace("}", ", audience: {attributes: {plan: [pro]}}}")]),
         ([ALWAYS.replace("categories: [posts]", "categories: all")], [ALWAYS]),
+        ([ALWAYS], [ALWAYS, NEVER.replace("id: r", "id: s").replace("}", ", audience: {attributes: {plan: [pro]}}}")]),
     ],
 )  # fmt: skip
 def test_one_way_tightens_and_the_other_loosens(looser: list[str], tighter: list[str]) -> None:

@@ -83,7 +83,7 @@ def test_a_key_of_another_log_is_refused(files: KeyFiles) -> None:
 
 def test_no_error_shows_a_key(files: KeyFiles) -> None:
     made = files.make(ORIGIN, os.urandom)
-    secret = made.signing().text.rpartition("+")[2]
+    secret = made.signing().text.split("+", 4)[4]
     (files.directory / SIGNING).write_text(made.signing().text[:-4])
     with pytest.raises(KeyFileError) as caught:
         files.load()
@@ -175,3 +175,42 @@ def test_a_place_where_none_can_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(KeyFileError, match="Not a directory"):
         KeyFiles(tmp_path / "file" / "keys", {}).make(ORIGIN, os.urandom)
+
+
+def put(path: Path, kind: str) -> None:
+    """Something that is no file of ours, at a path."""
+    path.unlink(missing_ok=True)
+    match kind:
+        case "pipe":
+            os.mkfifo(path, 0o600)
+        case "device":
+            path.symlink_to("/dev/zero")
+        case "folder":
+            path.mkdir()
+        case "loop":
+            path.symlink_to(path)
+        case "huge":
+            with path.open("wb") as file:
+                file.truncate(1 << 40)
+            path.chmod(0o600)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "loop", "huge"])
+def test_what_is_no_file_is_not_waited_for(files: KeyFiles, kind: str) -> None:
+    files.make(ORIGIN, os.urandom)
+    asked = {SIGNING: files.load, SECRET: files.load, NEXT: files.load, PUBLIC: files.public, SEEN: files.last}
+    asked |= {} if kind == "huge" else {ERASED: files.buried}
+    for name, ask in asked.items():
+        path = files.directory / name
+        held = path.read_bytes() if path.exists() else None
+        put(path, kind)
+        with pytest.raises(KeyFileError, match=f"`{name}` cannot be read") as caught:
+            ask()
+        assert str(files.directory) in str(caught.value)
+        path.rmdir() if kind == "folder" else path.unlink()
+        if held is not None:
+            path.write_bytes(held)
+            path.chmod(0o600)
+    put(files.directory / ERASED, "pipe")
+    with pytest.raises(KeyFileError, match="cannot be written"):
+        files.bury([bytes(32)])

@@ -1,14 +1,15 @@
-"""Killed at any moment of appending, importing, erasing and publishing: nothing acknowledged is lost, and the log never forks.
+"""Killed at any moment of opening, appending, importing, erasing and publishing: nothing acknowledged is lost, and the log
+never forks.
 
-The seed is printed; `python -m tests.stores.test_kills SEED TIMES` runs the same again.
+`python -m tests.stores.test_kills SEED TIMES` chooses the same moments again.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,64 +19,92 @@ import pytest
 
 from sayso.ledger.fsck import faults
 from sayso.ledger.head import check_not_older
-from sayso.ledger.identity import IdType
 from sayso.ledger.log import checkpoint
+from sayso.ledger.log.checkpoint import Checkpoint
 from sayso.ledger.publishing import publish
-from sayso.stores import sqlite
-from tests.ledgers import KEYS, founding
+from sayso.ledger.store import Store
+from tests.ledgers import KEYS
+from tests.stores.places import Place, SqlitePlace
+from tests.stores.writer import work
 
-ROOT = Path(__file__).parents[2]
+# Processes forked from one that has everything imported: else most of the time is spent on that.
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["tests.stores.writer"])
+LARGE = 20_000
+"""So many events, and a look at all of them takes too long: then a new ledger is begun."""
+STEPS = 15
+"""So many steps are to be done before the latest kill."""
 
 
-def kills(folder: Path, times: int, seed: int) -> int:
-    """Kills a working process again and again, and looks at what it left. Returns how many events there are then."""
+def kills(place: Place, folder: Path, times: int, seed: int) -> int:
+    """Kills a working process again and again, and looks at what it left.
+
+    How long each may work goes by what the one before it got done, so that kills fall into the midst of work on every
+    machine. Returns how many steps were acknowledged, of all ledgers that were begun.
+    """
     chance = random.Random(seed)
-    path = folder / "ledger.db"
-    sqlite.create(path, IdType.INT64, founding()).close()
-    acknowledged, seen = 0, None
+    place.create().close()
+    acknowledged, most, span, seen = 0, 0, 0.1, None
     for turn in range(times):
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "tests.stores.writer", "work", str(path), str(chance.randrange(2**32)), str(turn * 10**6)],
-            stdout=subprocess.PIPE, text=True, cwd=ROOT,
-        )  # fmt: skip
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == "ready\n"
-        time.sleep(chance.uniform(0, 0.12))
-        worker.send_signal(signal.SIGKILL)
-        told = [int(line) for line in worker.communicate()[0].split("\n")[:-1]]
-        acknowledged = max([acknowledged, *told])
-        store = sqlite.open_ledger(path, founding)
-        with store.reading() as reading:
-            head = checkpoint.opened(reading.checkpoint(), KEYS.verifiers)
-            assert head.size >= acknowledged, f"an acknowledged event is lost; seed {seed}, kill {turn}"
-            if seen is not None:
-                check_not_older(reading, head, seen)
-            seen = head
-            publish(reading, folder / "ledger.db.public", KEYS.verifiers)
+        after = chance.uniform(0, span)
+        told = _killed(place, folder, chance.randrange(2**32), turn * 10**6, after)
+        acknowledged, most = acknowledged + len(told), max([most, *told])
+        span = min(2 * span, STEPS * after / len(told)) if told else span + after
+        store, where = place.open(), f"seed {seed}, kill {turn}"
+        seen = _looked_at(store, folder / "public", most, seen, where)
         if turn % 10 == 9 or turn == times - 1:
-            assert list(faults(store, KEYS.verifiers)) == [], f"seed {seed}, kill {turn}"
-            if store.head().size > 20_000:  # begin anew, or each look takes longer than the one before
-                store.close()
-                shutil.rmtree(folder / "ledger.db.public")
-                for file in folder.glob("ledger.db*"):
-                    file.unlink()
-                sqlite.create(path, IdType.INT64, founding()).close()
-                acknowledged, seen = 0, None
-                continue
+            assert list(faults(store, KEYS.verifiers)) == [], where
+        size = store.head().size
         store.close()
+        if size > LARGE:
+            shutil.rmtree(folder / "public")
+            place.empty()
+            place.create().close()
+            most, seen = 0, None
     return acknowledged
 
 
+def _killed(place: Place, folder: Path, seed: int, first: int, after: float) -> list[int]:
+    """What a process acknowledged before it was killed."""
+    hearing, saying = FORKED.Pipe(duplex=False)
+    worker = FORKED.Process(target=work, args=(saying, place.location, str(folder), seed, first))
+    worker.start()
+    saying.close()
+    time.sleep(after)
+    worker.kill()
+    worker.join()
+    assert worker.exitcode == -signal.SIGKILL, "it ended by itself"
+    told = []
+    with hearing:
+        while True:
+            try:
+                told.append(int(hearing.recv_bytes()))
+            except EOFError:
+                return told
+
+
+def _looked_at(store: Store, public: Path, acknowledged: int, seen: Checkpoint | None, where: str) -> Checkpoint:
+    """The checkpoint of a ledger that goes on from the one seen before, and can be published where that one was."""
+    with store.reading() as reading:
+        head = checkpoint.opened(reading.checkpoint(), KEYS.verifiers)
+        assert head.size >= acknowledged, f"an acknowledged event is lost; {where}"
+        if seen is not None:
+            check_not_older(reading, head, seen)
+        publish(reading, public, KEYS.verifiers)
+    return head
+
+
 @pytest.mark.slow
-def test_fifty_kills(tmp_path: Path) -> None:
-    assert kills(tmp_path, 50, seed=3) > 0
+def test_fifty_kills(place: Place, tmp_path: Path) -> None:
+    assert kills(place, tmp_path, 50, seed=3) >= 50
 
 
 @pytest.mark.torture
-def test_a_thousand_kills(tmp_path: Path) -> None:
-    kills(tmp_path, 1000, seed=random.randrange(2**32))
+def test_a_thousand_kills(place: Place, tmp_path: Path) -> None:
+    assert kills(place, tmp_path, 1000, seed=random.randrange(2**32)) >= 1000
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        sys.stdout.write(f"{kills(Path(scratch), int(sys.argv[2]), int(sys.argv[1]))} events\n")
+        somewhere = SqlitePlace(Path(scratch) / "ledger.db")
+        sys.stdout.write(f"{kills(somewhere, Path(scratch), int(sys.argv[2]), int(sys.argv[1]))} steps\n")

@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from sayso.errors import StoreError
@@ -14,12 +15,12 @@ from sayso.ledger import events as e
 from sayso.ledger.importing import import_events
 from sayso.ledger.journal import Journal
 from sayso.ledger.publishing import publish
-from sayso.stores.sqlite import open_ledger
-from tests.ledgers import KEYS, founding, journal_on
+from tests.ledgers import KEYS, journal_on
+from tests.stores.places import opened
 
 
 def journal_at(path: str) -> Journal:
-    store = open_ledger(Path(path), founding, wait=60)
+    store = opened(path)
     return journal_on(store, now=lambda: time.time_ns() // 1000)
 
 
@@ -58,11 +59,12 @@ def fill(path: str, most: str) -> None:
     say(journal.append(e.SubjectRegistered(subject=-1)).position)
 
 
-def work(path: str, seed: str, first: str) -> None:
-    """Appends, imports, erases and publishes, in random order, and prints the size of the ledger after each."""
-    journal, chance, subject = journal_at(path), random.Random(int(seed)), int(first)
-    source, public = Path(path + ".ndjson"), Path(path + ".public")
-    say("ready")
+def work(said: Connection, location: str, folder: str, seed: int, first: int) -> None:
+    """Opens a ledger, then appends, imports, erases and publishes, in random order, and tells the size of the ledger after
+    each step. `folder` is where it may write besides.
+    """
+    source, public = Path(folder) / f"{first}.ndjson", Path(folder) / "public"
+    journal, chance, subject = journal_at(location), random.Random(seed), first
     while True:
         match chance.choice(["append", "append", "append", "import", "erase", "publish"]):
             case "append":
@@ -73,7 +75,7 @@ def work(path: str, seed: str, first: str) -> None:
                 source.write_text("".join(f'{{"kind":"subject.registered","subject":{n}}}\n' for n in some))
                 import_events(journal, source)
                 subject += 400
-            case "erase" if subject > int(first):
+            case "erase" if subject > first:
                 journal.append(e.SubjectRegistered(subject=subject))
                 journal.append(e.ChoiceRecorded(subject=subject, decision="refusal", source="erase me"))
                 journal.append(e.SubjectErased(subject=subject))
@@ -81,13 +83,11 @@ def work(path: str, seed: str, first: str) -> None:
             case _:
                 with journal.store.reading() as reading:
                     publish(reading, public, KEYS.verifiers)
-        say(journal.head().size)
+        said.send_bytes(b"%d" % journal.head().size)
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["work", ledger, seed, first]:
-            work(ledger, seed, first)
         case ["append", ledger, first, count]:
             append(ledger, first, count)
         case ["import", ledger, source, batch]:

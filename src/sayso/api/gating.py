@@ -17,8 +17,9 @@ from sayso.errors import EngineError, UsageError
 from sayso.gate import manifest as manifests
 from sayso.gate.columns import Columns, columns_from_yaml
 from sayso.gate.engine import Progress, silent
-from sayso.gate.job import MEMORY
-from sayso.gate.run import Job, Outcome, run
+from sayso.gate.job import MEMORY, Job
+from sayso.gate.outcome import Outcome
+from sayso.gate.run import run
 from sayso.ledger import events as e
 from sayso.policy.facts import Use
 from sayso.policy.model import Policy

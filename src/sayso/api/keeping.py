@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,12 +83,29 @@ class Log:
             return publish(reading, Path(directory), self.keys)
 
     def backup(self, path: str | Path) -> None:
-        """Writes a copy of the whole ledger, as of one moment, while others go on writing. It holds private parts."""
+        """Writes a copy of the whole ledger, as of one moment, while others go on writing. It holds private parts.
+
+        The copy is a ledger in a file, wherever this one is. Raises StoreError.
+        """
         self._parts.store.backup(Path(path))
 
-    def check(self, seen: str | None = None) -> list[Fault]:
-        """What does not agree in the whole ledger, or with checkpoints seen before (`fsck`). Raises StoreError."""
+    def move(self, where: str | wiring.Location) -> int:
+        """Copies the ledger into a new one in a file, or at a URL of PostgreSQL; returns its size.
+
+        It has the same log, keys, tree and checkpoint. Go on with one of the two alone: whichever is written to, the
+        other is older than what was seen, and is refused. Raises StoreError, KeyFileError.
+        """
+        with closing(wiring.copied(self._parts, wiring.located(where))) as made:
+            return made.head().size
+
+    def check(self, seen: str | None = None, snapshots: Iterable[str | Path] = ()) -> list[Fault]:
+        """What does not agree in the whole ledger, or with checkpoints seen before (`fsck`).
+
+        `snapshots` are directories of kept snapshots, or of outputs whose manifests name some: each is made anew from the
+        events. Raises StoreError, EngineError.
+        """
         found = list(fsck.faults(self._parts.store, self.keys))
+        found += [fault for one in snapshots for fault in self._refolded(Path(one))]
         for text in (seen, self._parts.keys.last()):
             if text is not None:
                 try:
@@ -96,12 +114,19 @@ class Log:
                     found.append(Fault(fsck.CHECKPOINT, None, str(error)))
         return found
 
+    def _refolded(self, directory: Path) -> list[Fault]:
+        from sayso.gate import refolding  # an engine is slow to import
+
+        with tempfile.TemporaryDirectory(prefix="sayso-") as scratch:
+            return list(refolding.faults(directory, self._parts.reader, wiring.engine(spill=Path(scratch))))
+
     def check_against(self, seen: str) -> Checkpoint:
         """Checks that the log goes on from a checkpoint seen before; returns it.
 
-        Raises RollbackError where it does not; VerificationError for what is no checkpoint.
+        Raises RollbackError where it does not; VerificationError for what is no checkpoint, or one that no key of this log
+        signed.
         """
-        old = checkpoint.unverified(seen)
+        old = _seen(seen, self.keys)
         with self._parts.store.reading() as reading:
             check_not_older(reading, checkpoint.unverified(reading.checkpoint()), old)
         return old
@@ -139,6 +164,12 @@ class Log:
         return [one.event for one in self._parts.journal.globals() if isinstance(one.event, e.KeyRotated)]
 
 
+def _seen(text: str, keys: Sequence[VerifierKey]) -> Checkpoint:
+    """A checkpoint that somebody kept; where keys of its log are known, signed by one. Raises VerificationError."""
+    found = checkpoint.unverified(text)
+    return checkpoint.opened(text, keys) if any(key.name == found.origin for key in keys) else found
+
+
 @dataclass(frozen=True, slots=True)
 class Restored:
     """What a restored ledger holds, and how many people were erased anew because the copy was from before."""
@@ -148,38 +179,54 @@ class Restored:
     erased: int
 
 
-def restore(copy: Path, path: Path, *, new_origin: str | None = None, now: wiring.Clock = wiring.present) -> Restored:
+def restore(
+    copy: Path, where: str | wiring.Location, *, new_origin: str | None = None, against: Iterable[str] = (),
+    now: wiring.Clock = wiring.present,
+) -> Restored:  # fmt: skip
     """Puts a copy in the place of a ledger that is lost, and has it honour every erasure since.
 
-    A copy that is older than a checkpoint seen since is refused: the log would say two things. With `new_origin` it
-    becomes a log of that name, with a key of its own. Raises RollbackError, StoreError, KeyFileError.
+    `where` is a path at which nothing is, or a URL of PostgreSQL that leads to a schema without tables. A copy that is
+    older than a checkpoint seen since, by its keys or one of those that somebody kept (`against`), is refused: the log
+    would say two things. With `new_origin` it becomes a log of that name, with a key of its own. Raises RollbackError,
+    StoreError, KeyFileError, VerificationError for what is no checkpoint of the log.
     """
-    if path.exists():
-        raise StoreError(f"`{path}` is there; move it away before a copy takes its place")
+    place = wiring.located(where)
+    if isinstance(place, Path) and place.exists():
+        raise StoreError(f"`{place}` is there; move it away before a copy takes its place")
     if not copy.is_file():
         raise StoreError(f"there is no copy at `{copy}`")
-    files = wiring.key_files(path)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
+    files = wiring.key_files(place)
     try:
-        shutil.copyfile(copy, partial)
-        with closing(wiring.open_unrecognised(partial, files, now=now)) as parts:
-            try:
-                with parts.store.reading() as reading:
-                    parts.journal.log.recognise(reading)
-            except RollbackError:
-                if new_origin is None:
-                    raise
-                parts = _as_another(parts, files, new_origin)
-            erased = _erase_again(parts, files.buried())
-            restored = Restored(parts.store.head().size, parts.journal.log.origin, erased)
-        partial.replace(path)
+        with _beside(place) as folder:
+            partial = folder / "restored"
+            shutil.copyfile(copy, partial)
+            with closing(wiring.open_unrecognised(partial, files, now=now)) as parts:
+                try:
+                    with parts.store.reading() as reading:
+                        head = parts.journal.log.recognise(reading)
+                        for text in against:
+                            check_not_older(reading, head, _seen(text, files.public()))
+                except RollbackError:
+                    if new_origin is None:
+                        raise
+                    parts = _as_another(parts, files, new_origin)
+                erased = _erase_again(parts, files.buried())
+                restored = Restored(parts.store.head().size, parts.journal.log.origin, erased)
+                if not isinstance(place, Path):
+                    wiring.copied(parts, place).close()
+            if isinstance(place, Path):
+                partial.replace(place)
     except OSError as error:
         raise StoreError(f"the copy could not be restored: {error.strerror or type(error).__name__}") from error
-    finally:
-        for left in path.parent.glob(f"{partial.name}*"):
-            left.unlink(missing_ok=True)
     return restored
+
+
+@contextmanager
+def _beside(place: wiring.Location) -> Iterator[Path]:
+    """A folder for a ledger in the making, on the disk on which it will be; gone afterwards, with what is left in it."""
+    parent = place.parent if isinstance(place, Path) else None
+    with tempfile.TemporaryDirectory(prefix=".sayso-", dir=parent) as folder:
+        yield Path(folder)
 
 
 def _as_another(parts: wiring.Parts, files: KeyFiles, origin: str) -> wiring.Parts:

@@ -19,9 +19,7 @@ from sayso.api.given import (
 from sayso.api.keeping import Log
 from sayso.api.policies import PolicyLike, policy_of
 from sayso.api.recording import Recording
-from sayso.consent import receipt as receipts
 from sayso.consent.reader import View
-from sayso.errors import UsageError
 from sayso.ledger.document import document
 from sayso.ledger.identity import IdType, write
 from sayso.ledger.store import Head
@@ -41,32 +39,34 @@ T = TypeVar("T")
 
 
 def init_ledger(
-    path: str | Path,
+    path: str | wiring.Location,
     id_type: IdType | str = IdType.INT64,
     *,
     origin: str | None = None,
     now: Callable[[], int] = wiring.present,
 ) -> Ledger:
-    """Makes a new ledger in a file, and its keys, and opens it. `id_type` is `int64`, `string` or `uuid`, for good.
+    """Makes a new ledger, and its keys, and opens it. `id_type` is `int64`, `string` or `uuid`, for good.
+
+    `path` is that of a file, or a URL such as `postgresql://user@host/database`.
 
     `origin` is the name of its log, best the address at which it will be published without `https://`; also for good.
     Raises StoreError where there is one already, or none can be made; KeyFileError.
     """
-    return Ledger(wiring.create(Path(path), IdType(id_type), origin=origin, now=now))
+    return Ledger(wiring.create(wiring.located(path), IdType(id_type), origin=origin, now=now))
 
 
-def open_ledger(path: str | Path, *, wait: float = 10.0, now: Callable[[], int] = wiring.present) -> Ledger:
-    """Opens the ledger in a file; use it in a `with` block, or close it.
+def open_ledger(path: str | wiring.Location, *, wait: float = 10.0, now: Callable[[], int] = wiring.present) -> Ledger:
+    """Opens the ledger in a file, or at a URL of PostgreSQL; use it in a `with` block, or close it.
 
     `wait` is how many seconds a write waits for another process. `now` gives the present instant in microseconds;
     another clock than the system's is for replaying history into a new ledger. Raises StoreError.
     """
-    return Ledger(wiring.open_ledger(Path(path), now=now, wait=wait))
+    return Ledger(wiring.open_ledger(wiring.located(path), now=now, wait=wait))
 
 
-def open_unrecognised(path: str | Path) -> Ledger:
+def open_unrecognised(path: str | wiring.Location) -> Ledger:
     """As `open_ledger`, of a ledger that may be older than one that was seen: to find out what is wrong with it."""
-    where = Path(path)
+    where = wiring.located(path)
     return Ledger(wiring.open_unrecognised(where, wiring.key_files(where)))
 
 
@@ -118,20 +118,6 @@ class Ledger(Recording):
         for one in self.parts.journal.read(start, stop):
             held = {"kind": one.kind, "erased": True} if one.event is None else document(one.event)
             yield {"position": one.position, "recorded_at": instant.format(one.recorded_at), **held}
-
-    def receipt(self, position: int) -> bytes:
-        """The receipt of the choice at a position, for the member to keep: a signed envelope (`spec/receipt.md`).
-
-        It proves by the checkpoint at the head that the choice is in the log. Raises InputError where there is no
-        choice, it was erased, or the policy says too little for a receipt; KeyFileError without a key.
-        """
-        if not 0 <= position < self.head.size:
-            raise UsageError(f"expected the position of one of `{self.head.size}` events, got `{position}`")
-        (entry,) = self.parts.store.entries(position, position + 1)
-        return receipts.issue(
-            entry, self.log.prove(position), view=self.parts.reader.view(position=position + 1), id_type=self.id_type,
-            created_at=self.parts.now(), signers=[self.parts.journal.keys.signing()],
-        )  # fmt: skip
 
     def decide(
         self,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from sayso import wiring
 from sayso.api.given import AnyId, Instant, instant_of, listed, maybe_instant, territories_of, written
+from sayso.api.keeping import Log
 from sayso.api.policies import PolicyLike, policy_of
+from sayso.consent import receipt as receipts
 from sayso.errors import UsageError
 from sayso.ledger import events as e
 from sayso.ledger.document import checked, read
@@ -31,6 +33,19 @@ class Published:
     recorded_at: int
     digest: str
     new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A choice in the ledger: where it is, and when it was recorded."""
+
+    position: int
+    recorded_at: int
+    _issue: Callable[[int], bytes] = field(repr=False, compare=False)
+
+    def receipt(self) -> bytes:
+        """Its receipt, for the member to keep (`Recording.receipt`). Raises as that does."""
+        return self._issue(self.position)
 
 
 class Recording:
@@ -112,11 +127,11 @@ class Recording:
         by: tuple[Literal["guardian", "agent", "owner"], AnyId] | None = None,
         effective_at: Instant | None = None,
         attested: str | None = None,
-    ) -> Recorded:
+    ) -> Chosen:
         """Records a choice of a subject or an organisation. Scopes left out are everything; a grant names all three.
 
         A grant needs its `notice` (id, version) and the affirmative `act` (what, where). `by` is who acted for the
-        holder. Raises EventError for what cannot be, or names no term of the policy.
+        holder. What comes back gives the receipt. Raises EventError for what cannot be, or names no term of the policy.
         """
         given: dict[str, Any] = {
             "decision": decision,
@@ -131,14 +146,44 @@ class Recording:
             "act": None if act is None else {"what": act[0], "where": act[1]},
             "by": None if by is None else {"role": by[0], "id": written(by[1])},
         }  # fmt: skip
-        return self._append(e.ChoiceRecorded, effective_at=effective_at, attested=attested, **given)
+        made = self._append(e.ChoiceRecorded, effective_at=effective_at, attested=attested, **given)
+        return Chosen(made.position, made.recorded_at, self.receipt)
+
+    def receipt(self, position: int) -> bytes:
+        """The receipt of the choice at a position, for the member to keep: a signed envelope (`spec/receipt.md`).
+
+        It proves by the checkpoint at the head that the choice is in the log. Raises InputError where there is no
+        choice, it was erased, or the policy says too little for a receipt; KeyFileError without a key.
+        """
+        if not 0 <= position < self.parts.journal.head().size:
+            raise UsageError(
+                f"expected the position of one of `{self.parts.journal.head().size}` events, got `{position}`"
+            )
+        (entry,) = self.parts.store.entries(position, position + 1)
+        return receipts.issue(
+            entry, Log(self.parts).prove(position), view=self.parts.reader.view(position=position + 1), id_type=self.id_type,
+            created_at=self.parts.now(), signers=[self.parts.journal.keys.signing()],
+        )  # fmt: skip
 
     def erase(self, subject: AnyId) -> Recorded:
         """Destroys what the ledger holds of a person, under every alias, and records that this was done.
 
-        Raises EventError for somebody unknown, or erased already; KeyFileError without the erasure secret.
+        `scrub` afterwards: until then the files may hold what the tables do not. Raises EventError
+        for somebody unknown, or erased already; KeyFileError without the erasure secret.
         """
         return self._append(e.SubjectErased, subject=written(subject))
+
+    @property
+    def unscrubbed(self) -> bool:
+        """Whether the store's files still hold what was erased, as far as it knows."""
+        return self.parts.store.unscrubbed()
+
+    def scrub(self) -> tuple[str, ...]:
+        """Makes the store's files give up what was erased. What they did not give up is told of, in a few words.
+
+        It writes the file anew, or the tables on PostgreSQL, which holds the ledger up: do it once for several erasures.
+        """
+        return self.parts.store.scrub()
 
     def suspend(
         self,

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
@@ -27,7 +26,7 @@ from sayso.cli.stories import demo
 from sayso.cli.verifying import verify
 from sayso.errors import EngineError, InputError, Problem, SaysoError, UsageError
 
-LEDGER = Path("sayso.ledger")
+LEDGER = "sayso.ledger"
 """Where the ledger is if nobody says it."""
 _LEAST_WIDTH = 20
 
@@ -69,7 +68,7 @@ app.register_install_completion_command(add_to_startup=False)
 @app.meta.default
 def launch(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-    ledger: Annotated[Path, Parameter(env_var="SAYSO_LEDGER")] = LEDGER,
+    ledger: Annotated[str, Parameter(env_var="SAYSO_LEDGER")] = LEDGER,
     json: bool = False,
 ) -> int:
     """Parses the global options, then runs the command.
@@ -77,7 +76,7 @@ def launch(
     Parameters
     ----------
     ledger
-        The file of the ledger.
+        The file of the ledger, or a URL such as `postgresql://user@host/database`.
     json
         Answer in JSON on stdout, and tell errors in JSON on stderr.
     """
@@ -100,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = app.meta(given, console=_Console(), exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
-        return _failed(_usage(error), _context(Path(), json="--json" in given))
+        return _failed(_usage(error), _context("", json="--json" in given))
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     except BrokenPipeError:
@@ -108,10 +107,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         problem = Problem(f"cannot be read or written: {error.strerror}", error.filename or "standard output")
         code = exits.INPUT if error.filename else _unwritten()
-        told(InputError(problem), code, _context(Path(), json="--json" in given))
+        told(InputError(problem), code, _context("", json="--json" in given))
         return code
     except MemoryError:
-        return _failed(EngineError("out of memory; ask for less at once"), _context(Path(), json="--json" in given))
+        return _failed(EngineError("out of memory; ask for less at once"), _context("", json="--json" in given))
     return int(code or exits.OK)
 
 
@@ -170,7 +169,7 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-def _context(ledger: Path, *, json: bool, named: bool = False) -> Context:
+def _context(ledger: str, *, json: bool, named: bool = False) -> Context:
     def console(file: Any) -> Console:
         return _Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=True)
 

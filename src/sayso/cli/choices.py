@@ -103,7 +103,7 @@ def choose(
             attested=attested,
         )
         if receipt is not None:
-            context.save(receipt, ledger.receipt(made.position).decode() + "\n")
+            context.save(receipt, made.receipt().decode() + "\n")
     told = {} if receipt is None else {"receipt": str(receipt)}
     context.answer(recorded_json(made) | told, f"recorded the {decision} at position {made.position}")
 

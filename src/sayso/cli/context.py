@@ -27,6 +27,7 @@ from sayso.errors import InputError, Problem, SaysoError
 
 if TYPE_CHECKING:
     from sayso.api import Ledger
+    from sayso.wiring import Location
 
 
 STDIN = Path("/dev/stdin")
@@ -39,13 +40,20 @@ MOST_BYTES = 16 << 20
 class Context:
     """The global options and the streams. With `json` an answer is one JSON document, and nothing else is printed."""
 
-    path: Path
+    where: str
     json: bool
     out: Console
     err: Console
     stdin: IO[str]
     named: bool = False
     """Whether the ledger was named, by `--ledger` or the environment, and is not merely the one that there may be."""
+
+    @property
+    def path(self) -> Location:
+        """Where the ledger is."""
+        from sayso.wiring import located  # slow to import, and help needs none
+
+        return located(self.where)
 
     def ledger(self) -> Ledger:
         """The ledger that `--ledger` names, opened; use it in a `with` block."""

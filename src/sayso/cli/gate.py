@@ -9,6 +9,8 @@ from cyclopts import Parameter
 from rich.table import Table
 from rich.text import Text
 
+from sayso.api import Gated, spark
+from sayso.api.views import publish_view
 from sayso.cli.context import Run
 from sayso.errors import UsageError
 from sayso.gate.columns import Columns, SubjectColumn
@@ -34,7 +36,7 @@ def gate(
     at: Flag = None,
     position: int | None = None,
     policy: Path | None = None,
-    emit: Literal["copy", "selection"] = "copy",
+    emit: Literal["copy", "selection", "view"] = "copy",
     report: bool = False,
     resume: bool = False,
     since: Path | None = None,
@@ -43,13 +45,17 @@ def gate(
     dataset: str | None = None,
     memory: str | None = None,
     threads: int | None = None,
+    engine: Literal["duckdb", "spark"] = "duckdb",
+    master: Flag = None,
+    into_table: Flag = None,
+    table: Flag = None,
     context: Run,
 ) -> None:
     r"""Let through the records of a corpus that may be used, and say why the rest may not.
 
     Reads Parquet, NDJSON and CSV. Writes a directory with the permitted records, a report of the denied ones (never
     their content), and a manifest, which appears only when all of it is there. With `--emit selection` no record is
-    written again, only which rows of each file are permitted. Without `--at`, `--position` and
+    written again, only which rows of each file are permitted; with `--emit view` none is even read. Without `--at`, `--position` and
     `--policy` it is a release; with any of them a replay, which is marked as one. For example:
 
     ```
@@ -95,7 +101,8 @@ def gate(
     policy
         A policy document instead of the policy last published.
     emit
-        `copy` writes the permitted records again; `selection` writes for each file only which rows they are in.
+        `copy` writes the permitted records again; `selection` writes for each file only which rows they are in; `view` writes
+        the gate as SQL over a table whose columns are those of the sources.
     report
         Report the denied records beside a selection too; beside a copy they always are.
     resume
@@ -112,6 +119,15 @@ def gate(
         How much may be taken to decide and to write, such as `1GiB`, beside the snapshot.
     threads
         How many threads to work with.
+    engine
+        What reads and copies the corpus.
+    master
+        Spark's master, such as `local[8]`, `local-cluster[2,1,1024]` or `spark://HOST:7077`; with `--engine spark`.
+    into_table
+        Make a table of the catalogue of the permitted records, beside `--into` for the rest; with `--engine spark`, whose
+        sources may be `table:NAME` too.
+    table
+        The name of the table that a view is over, such as `members.posts`; with `--emit view`.
     """
     if not sources:
         raise UsageError("expected the files of a corpus: names, globs or directories")
@@ -125,12 +141,57 @@ def gate(
     if columns is not None and (named or subject):
         raise UsageError("expected `--columns FILE` or flags that name columns, not both")
     mapped = columns or Columns(tuple(_subject(one) for one in subject), **named)
-    with context.ledger() as ledger, context.progress() as tell:
-        made = ledger.gate(
-            list(sources), purpose=purpose, recipient=recipient, columns=mapped, into=into, at=at, position=position,
-            policy=policy, emit=emit, report=report, resume=resume, since=since, dry_run=dry_run, canaries=canaries, dataset=dataset, memory=memory, threads=threads,
-            progress=tell,
-        )  # fmt: skip
+    asked: dict[str, Any] = {
+        "purpose": purpose, "recipient": recipient, "columns": mapped, "into": into, "at": at, "position": position,
+        "policy": policy,
+    }  # fmt: skip
+    counting: dict[str, Any] = {"dry_run": dry_run, "canaries": canaries}
+    here: dict[str, Any] = {
+        "report": report, "resume": resume, "since": since, "dataset": dataset, "memory": memory, "threads": threads,
+    }  # fmt: skip
+    only_here = [f"--{name}" for name, value in here.items() if value]
+    if (table is not None) != (emit == "view"):
+        raise UsageError("expected `--emit view` and `--table NAME` together")
+    if engine != "spark" and (master is not None or into_table is not None):
+        raise UsageError("`--master` and `--into-table` are for `--engine spark`")
+    if table is not None:
+        others = [*only_here, *[f"--{name.replace('_', '-')}" for name, value in counting.items() if value]]
+        if into is None or engine != "duckdb" or others:
+            given = f", got `{others[0]}`" if others else ""
+            raise UsageError(f"expected `--emit view` with `--into DIRECTORY`, and no other way to write{given}")
+        _publish(list(sources), table, asked, context)
+    elif engine == "spark":
+        if only_here or emit != "copy":
+            given = only_here[0] if only_here else f"--emit {emit}"
+            raise UsageError(f"`{given}` is not for Spark, whose settings are its own")
+        with context.ledger() as ledger, context.progress() as tell, spark.session(master or "local[*]") as session:
+            made: Gated[Any] = spark.gate(
+                session, ledger, list(sources), into_table=into_table, progress=tell, **asked, **counting
+            )  # fmt: skip
+        _tell(made, context)
+    else:
+        with context.ledger() as ledger, context.progress() as tell:
+            made = ledger.gate(
+                list(sources),
+                emit="selection" if emit == "selection" else "copy",
+                progress=tell,
+                **asked,
+                **counting,
+                **here,
+            )
+        _tell(made, context)
+
+
+def _publish(sources: list[str], table: str, asked: dict[str, Any], context: Run) -> None:
+    """Publishes the gate as a view over a table."""
+    with context.ledger() as ledger:
+        told = publish_view(ledger, sources, table=table, **asked)
+    into = asked["into"]
+    context.answer(told | {"output": str(into)}, f"the gate of `{table}` is valid until {told['valid_until']}")
+    context.note(f"written to {into}; it holds ids of people, who are not erased there: keep it as the ledger")
+
+
+def _tell(made: Gated[Any], context: Run) -> None:
     document = made.manifest | {"output": None if made.output is None else str(made.output)}
     context.answer(document, *_shown(made.manifest))
     if made.output is not None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from rich.text import Text
 
 from sayso.cli import exits
 from sayso.cli.context import Run
+
+_UNREACHED = (
+    "backups, receipts, kept and published snapshots, reports of denied records and exports made before: delete those",
+)
 
 keys = App(name="keys", help="Show and change the keys that sign the log.", help_format="markdown")
 
@@ -44,7 +49,7 @@ def rotate(*, context: Run) -> None:
         context.note("publish it: sayso ledger export DIR")
 
 
-def fsck(*, repair: bool = False, against: Path | None = None, context: Run) -> int:
+def fsck(*, repair: bool = False, against: Path | None = None, snapshot: tuple[Path, ...] = (), context: Run) -> int:
     """Recompute the whole ledger from its events, and say what does not agree, from which position on.
 
     Looks at positions, hashes, commitments, tiles, signatures, facts, references and the store's own pages. Exits with 1
@@ -53,6 +58,7 @@ def fsck(*, repair: bool = False, against: Path | None = None, context: Run) -> 
     ```
     sayso fsck
     sayso fsck --against checkpoint-of-last-year
+    sayso fsck --snapshot release
     ```
 
     Parameters
@@ -61,16 +67,21 @@ def fsck(*, repair: bool = False, against: Path | None = None, context: Run) -> 
         Make anew what is derived (tiles, facts, tombstones). Events, private parts and checkpoints are never touched.
     against
         A checkpoint seen before, from which the ledger must go on.
+    snapshot
+        A kept snapshot, or an output whose manifest names those that it was gated by: made anew and compared; may be given
+        again.
     """
     with context.unrecognised() as ledger:
         if repair:
             ledger.log.repair()
-        found = ledger.log.check(None if against is None else context.read(against))
+        found = ledger.log.check(None if against is None else context.read(against), snapshot)
         document = {
             "ok": not found,
             "size": ledger.head.size,
             "faults": [{"part": one.part, "position": one.position, "told": one.told} for one in found],
         }
+        if ledger.unscrubbed:
+            context.note("what was erased is not gone from the server's files yet; run: sayso ledger scrub")
     lines = [Text.assemble(("wrong: ", "bold red"), str(one)) for one in found]
     context.answer(document, *lines, *([] if found else [f"{context.path} is whole: {document['size']} events"]))
     return exits.NO if found else exits.OK
@@ -104,7 +115,7 @@ def receipt(position: int, /, *, into: Path | None = None, context: Run) -> None
         )
 
 
-def erase(subject: str, /, *, context: Run) -> None:
+def erase(subject: str, /, *, scrub: Annotated[bool, Parameter(negative="--no-scrub")] = True, context: Run) -> None:
     """Destroy what the ledger holds of a person, under every alias, and record that this was done.
 
     It cannot be undone. Proofs made before still verify. For example:
@@ -117,10 +128,15 @@ def erase(subject: str, /, *, context: Run) -> None:
     ----------
     subject
         The person's id.
+    scrub
+        Whether the store's files give up at once what was erased. That holds the ledger up; after several
+        erasures run `sayso ledger scrub` once instead.
     """
     with context.ledger() as ledger:
         made = ledger.erase(subject)
-        context.answer({"position": made.position}, f"erased; recorded at position {made.position}")
-        context.note(
-            "not reached: backups, receipts, kept snapshots, reports of denied records and exports made before; delete those"
+        left = ledger.scrub() if scrub else ("the store's own files, until `sayso ledger scrub`",)
+        unreached = [*left, *_UNREACHED]
+        context.answer(
+            {"position": made.position, "unreached": unreached}, f"erased; recorded at position {made.position}"
         )
+        context.note(f"not reached: {'; '.join(unreached)}")

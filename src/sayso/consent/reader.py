@@ -14,7 +14,7 @@ from sayso.consent.editions import Editions, WrittenScope
 from sayso.consent.fold import Fact
 from sayso.consent.kin import ALIASED, groups
 from sayso.consent.known import Known
-from sayso.errors import InputError
+from sayso.errors import InputError, StoreError
 from sayso.ledger import events as e
 from sayso.ledger.facts import Fact as Row
 from sayso.ledger.facts import Party, buried, counts_at
@@ -77,10 +77,20 @@ class Reader:
 
     def _editions(self, read: Sequence[Read]) -> list[tuple[int, Policy]]:
         return [
-            (one.position, self._compile(one.event.digest, msgspec.json.encode(one.event.document)))
+            (one.position, self._edition(one.position, one.event))
             for one in read
             if isinstance(one.event, e.PolicyPublished)
         ]
+
+    def _edition(self, position: int, event: e.PolicyPublished) -> Policy:
+        """The policy that was published. Raises StoreError where the document is not the one whose digest is in the log."""
+        found = self._compile(event.digest, msgspec.json.encode(event.document))
+        if found.digest != event.digest:
+            raise StoreError(
+                f"the policy document at position `{position}` is not the one that was published: it was damaged or "
+                "altered; run `sayso fsck`"
+            )
+        return found
 
     def _erased(self, ids: Sequence[Id]) -> Mapping[Id, int]:
         """Where each of some people was erased, of those who were. An erasure holds for every position."""

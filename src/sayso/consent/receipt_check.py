@@ -130,14 +130,14 @@ def verify(receipt: bytes | str, known: Collection[VerifierKey], policy: Policy 
     agree and nothing of what it says.
     """
     keys = tuple(known)
-    read = _decoded(_PAYLOAD, dsse.verify(receipt, PAYLOAD_TYPE, keys), "the payload of a receipt")
+    payload, signer = dsse.verify_by(receipt, PAYLOAD_TYPE, keys)
+    read = _decoded(_PAYLOAD, payload, "the payload of a receipt")
     if read.form != FORM:
         raise VerificationError(f"expected a receipt of form `{FORM}`")
     written_proof = proof.parse(read.proof)
     head = _opened(written_proof.checkpoint, keys)
-    own = tuple(key for key in keys if key.name == head.origin)
-    if own != keys:  # a witness does not sign receipts
-        dsse.verify(receipt, PAYLOAD_TYPE, own)
+    if signer.name != head.origin:  # a witness does not sign receipts
+        dsse.verify(receipt, PAYLOAD_TYPE, [key for key in keys if key.name == head.origin])
     raw = read.entry.encode()
     written_proof.leads_to(head, raw)
     entry = _decoded(_ENTRY, raw, "the entry of a choice")

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as kinds
 
 from sayso.engines import flat
+from sayso.engines.duckdb_sql import DuckDB
 from sayso.engines.flat import numbers
 from sayso.engines.reading import check_names, shape_of
 from sayso.errors import EngineError
@@ -34,7 +35,7 @@ def suits(question: Question) -> bool:
         return False
     if question.snapshot.accounts is not None or any(name not in schema.names for name in columns.used):
         return False
-    check_names(columns, schema)
+    check_names(columns, schema, DuckDB())
     if not kinds.is_integer(question.snapshot.standing.schema.field("subject").type):
         return False
     collected = schema.field(columns.collected_at).type

@@ -12,12 +12,12 @@ from types import MappingProxyType
 import duckdb
 import ibis
 import ibis.expr.types as ir
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sayso.engines import direct
-from sayso.engines.reading import corpus_schema, corpus_sql, shape_of
+from sayso.engines.duckdb_sql import corpus_sql
+from sayso.engines.joining import joined, rests
+from sayso.engines.reading import corpus_schema, shape_of
 from sayso.engines.staging import to_parquet
 from sayso.errors import EngineError
 from sayso.gate.columns import Columns
@@ -75,7 +75,7 @@ class DuckDBEngine:
             return
         with self._connect() as connection:
             dimensions = question.snapshot.dimensions
-            shape, answers = shape_of(question), question.snapshot.answers
+            shape = shape_of(question)
             looks_up = plain(shape, dimensions) and not question.stale
             corpus, tables = _prepared(connection, question, looks_up=looks_up)
             if looks_up:
@@ -83,9 +83,8 @@ class DuckDBEngine:
                 yield from map(lookup.numbered, _stream(connection, keyed(corpus, shape, tables, dimensions)))
                 return
             told = verdicts(corpus, shape, tables, dimensions, stale=question.stale)
-            behind = question.behind
-            resting = behind and any(answers.column(name).null_count < len(answers) for name in ("slot", "position"))
-            packing = Packing.of(question.snapshot)
+            behind, packing = question.behind, Packing.of(question.snapshot)
+            resting = behind and rests(question.snapshot)
             yield from _stream(connection, numbered(told, packing, several=shape.several and behind, positions=resting))
 
     def strangers(self, question: Question) -> Iterator[pa.RecordBatch]:
@@ -160,38 +159,12 @@ def _prepared(
         connection.execute(f"CREATE TEMP VIEW corpus AS {reading}")
     except duckdb.Error as error:
         raise EngineError(f"duckdb could not read the corpus: {type(error).__name__}") from error
-    given = question.snapshot.tables
-    given |= {name: _narrow(given[name]) for name in ("standing", "accounts") if name in given}
-    if looks_up:
-        numbers = pa.array(np.arange(given["standing"].num_rows, dtype=np.int32))
-        given["standing"] = given["standing"].append_column("person", numbers)
-    held = {name: _named(connection, name, table) for name, table in given.items()}
 
-    def unless_empty(name: str) -> ir.Table | None:
-        return held[name] if name in held and question.snapshot.tables[name].num_rows else None
+    def named(name: str, table: pa.Table) -> ir.Table:
+        return _named(connection, name, table)
 
-    def behind(name: str) -> ir.Table | None:
-        table = question.snapshot.tables.get(name)
-        slots = question.snapshot.answers.column("slot")
-        asked = not looks_up and (question.snapshot.accounts is not None or slots.null_count < len(slots))
-        having = None if table is None or not asked else table.filter(pc.is_valid(table.column("behind")))
-        if having is None or not having.num_rows:
-            return None
-        return _named(connection, f"{name}_behind", having.select(["subject", "behind"]))
-
-    tables = Tables(
-        held["standing"], unless_empty("overflow"), held["answers"], held["categories"], held["places"],
-        held.get("accounts"), unless_empty("accounts_overflow"), behind("standing"), behind("accounts"),
-    )  # fmt: skip
+    tables = joined(question.snapshot, named, looks_up=looks_up)
     return ibis.table(corpus_schema(question), name="corpus"), tables
-
-
-def _narrow(table: pa.Table) -> pa.Table:
-    """A standing without the columns that say nothing of anybody: a join carries what it is given."""
-    idle = [f"{kind}{n}" for n in "12" if table.column(f"b{n}").null_count == len(table) for kind in "bc"]
-    if not pc.any(table.column("more")).as_py():
-        idle.append("more")
-    return table.drop_columns([*idle, "behind"])
 
 
 def _stream(connection: duckdb.DuckDBPyConnection, expression: ir.Table) -> Iterator[pa.RecordBatch]:

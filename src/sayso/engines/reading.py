@@ -1,9 +1,12 @@
-"""How DuckDB reads a corpus's columns into what the plan asks for. What cannot be read becomes null, and so denies."""
+"""How an engine reads a corpus's columns into what the plan asks for. What cannot be read becomes null, and so denies.
+
+What a type may say is decided here, once; how an engine's SQL says it is a `Dialect`.
+"""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Protocol
 
 import ibis
 import pyarrow as pa
@@ -12,45 +15,81 @@ import pyarrow.types as kinds
 from sayso.errors import CorpusError, Problem
 from sayso.gate.columns import Columns, SubjectColumn
 from sayso.gate.engine import Question
-from sayso.ledger.identity import LONGEST, IdType
+from sayso.ledger.identity import IdType
 from sayso.plan.gate import Shape
 
-_CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
-PLAIN = rf"\d{{4}}-\d{{2}}-\d{{2}}([Tt ]{_CLOCK}(:[0-5]\d(\.\d{{1,6}})?)?)?"
-ZONED = rf"\d{{4}}-\d{{2}}-\d{{2}}[Tt ]{_CLOCK}(:[0-5]\d(\.\d{{1,6}})?)?([Zz]|[+-]{_CLOCK})"
+CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
+PLAIN = rf"\d{{4}}-\d{{2}}-\d{{2}}([Tt ]{CLOCK}(:[0-5]\d(\.\d{{1,6}})?)?)?"
+ZONED = rf"\d{{4}}-\d{{2}}-\d{{2}}[Tt ]{CLOCK}(:[0-5]\d(\.\d{{1,6}})?)?([Zz]|[+-]{CLOCK})"
 OF_IDS = r"[^\x00-\x1f\x7f]+"
 """What an id that is text consists of."""
-OWN = ("file_row_number", "file_index")
-"""What DuckDB itself tells of a file's rows. A column of such a name would be taken for it."""
-WILDCARDS = "*?["
-UNTOLD = re.compile(r"[\x00\ud800-\udfff]")
 
 
-def literal(text: str) -> str:
-    """A string as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"
+class Dialect(Protocol):
+    """How an engine's SQL says what is asked of a column. Every method takes and gives SQL; none may fail on a value."""
 
+    own: tuple[str, ...]
+    """What the engine itself tells of a file's rows. A column of such a name would be taken for it."""
 
-def quoted(name: str) -> str:
-    """A column's name as SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'
+    def quoted(self, name: str) -> str:
+        """A column's name."""
 
+    def literal(self, text: str) -> str:
+        """A string."""
 
-def file_literal(path: Path) -> str:
-    """A file's name as SQL writes it: that file and no other, whatever characters it has.
+    def nothing(self, ids: IdType) -> str:
+        """No id."""
 
-    Raises CorpusError for a name that DuckDB cannot be told.
-    """
-    name = str(path.absolute())
-    wild = any(character in WILDCARDS for character in name)
-    if (wild and "\\" in name) or UNTOLD.search(name):
-        problem = "expected a path in Unicode, without backslashes beside `*`, `?` or `[`"
-        raise CorpusError(Problem(problem, file=str(path), remedy="rename the file or the directory"))
-    return literal("".join(f"[{character}]" if character in WILDCARDS else character for character in name))
+    def text(self, value: str) -> str:
+        """Text, as the plan's type of it."""
+
+    def number(self, value: str) -> str:
+        """An integer of any type as one of 64 bits; null where it does not fit."""
+
+    def uuid(self, value: str, *, raw: bool) -> str:
+        """A UUID, written in any form or of 16 bytes (`raw`), as its 36 lowercase characters."""
+
+    def string_id(self, value: str) -> str:
+        """Text that may be an id (`OF_IDS`, not longer than `identity.LONGEST`); else null."""
+
+    def micros(self, value: str, kind: pa.DataType, zone: str | None) -> str:
+        """A timestamp or date as microseconds since the epoch, never later than it was; by the clocks of a zone, the
+        later of two instants that they tell alike. There is a `zone` where the type has none.
+        """
+
+    def micros_of_text(self, value: str, zone: str | None) -> str:
+        """The same of text (`ZONED`, and given a zone `PLAIN`)."""
+
+    def listed(self, texts: Sequence[str]) -> str:
+        """A list of strings."""
+
+    def holds_null(self, values: str) -> str:
+        """Whether a list holds a null."""
+
+    def overlaps(self, values: str, listed: str) -> str:
+        """Whether two lists have something in common."""
+
+    def contains(self, listed: str, value: str) -> str:
+        """Whether a list has a string."""
+
+    def subject(self, id: str, role: str) -> str:  # noqa: A002
+        """A struct of `id` and `role`."""
+
+    def field(self, value: str, name: str) -> str:
+        """A field of a struct."""
+
+    def one(self, value: str) -> str:
+        """A list of one."""
+
+    def each(self, values: str, item: str, made: str) -> str:
+        """A list of what is made of each `item` of a list; empty where that is null."""
+
+    def flat(self, lists: Sequence[str]) -> str:
+        """Lists as one."""
 
 
 def shape_of(question: Question) -> Shape:
-    """What the corpus has, once read by `corpus_sql`."""
+    """What the corpus has, once read by `expressions`."""
     columns = question.columns
     return Shape(
         several=_several(columns, question.schema),
@@ -63,7 +102,7 @@ def shape_of(question: Question) -> Shape:
 
 
 def corpus_schema(question: Question) -> ibis.Schema:
-    """The columns of `corpus_sql`."""
+    """The columns of `expressions`, and `row`."""
     shape = shape_of(question)
     ids = "int64" if kinds.is_integer(question.snapshot.standing.schema.field("subject").type) else "string"
     columns = {"row": "int64", "category": "string", "collected": "int64"}
@@ -75,52 +114,42 @@ def corpus_schema(question: Question) -> ibis.Schema:
     return ibis.schema(columns)
 
 
-def corpus_sql(question: Question) -> str:
-    """The query that reads every record of the parts, with the columns of `plan.gate.Shape`.
+def expressions(question: Question, dialect: Dialect) -> dict[str, str]:
+    """The columns of `plan.gate.Shape`, but for `row`, by name.
 
     Raises CorpusError for a column that is not there, or whose type cannot say what it should.
     """
     columns, schema = question.columns, question.schema
-    check_names(columns, schema)
-    ids = _ids(question)
-    selected = {
-        "row": "file_row_number",
-        "category": _category(columns, schema),
-        "collected": _collected(columns, schema.field(columns.collected_at).type),
-    }
+    check_names(columns, schema, dialect)
+    reading = _Reading(columns, schema, _ids(question), dialect)
+    selected = {"category": reading.category(), "collected": reading.collected()}
     if _several(columns, schema):
-        selected["subjects"] = _subjects(columns, schema, ids)
+        selected["subjects"] = reading.subjects()
     else:
-        selected["subject"] = _id(quoted(columns.subjects[0].column), schema, columns.subjects[0].column, ids)
+        selected["subject"] = reading.id(dialect.quoted(columns.subjects[0].column), columns.subjects[0].column)
     if columns.territory is not None:
         kind = schema.field(columns.territory).type
-        if not (_is_text(kind) or kinds.is_null(kind)):
+        if not (is_text(kind) or kinds.is_null(kind)):
             raise CorpusError(f"expected text in column `{columns.territory}` (territory), got `{kind}`")
-        selected["written"] = f"{quoted(columns.territory)}::VARCHAR"
+        selected["written"] = dialect.text(reading.column(columns.territory))
     if columns.reserved is not None:
-        selected["reserved"] = _reserved(columns.reserved, schema.field(columns.reserved).type, question.reserving)
+        selected["reserved"] = reading.reserved(columns.reserved, question.reserving)
     if columns.account is not None:
-        account = _id(quoted(columns.account), schema, columns.account, ids)
+        account = reading.id(dialect.quoted(columns.account), columns.account)
         selected["account"] = account
-        selected["malformed"] = f"({quoted(columns.account)} IS NOT NULL AND {account} IS NULL)"
+        selected["malformed"] = f"({reading.column(columns.account)} IS NOT NULL AND {account} IS NULL)"
     elif question.snapshot.accounts is not None:
-        selected["account"] = _no_id(ids)
-    paths = ", ".join(file_literal(part.path) for part in question.parts)
-    firsts = ", ".join(str(part.first) for part in question.parts)
-    # A part's number among the files of the query; a list in a query is looked up faster than a name is joined.
-    selected["row"] = f"[{firsts}][(file_index + 1)::BIGINT]::BIGINT + file_row_number"
-    fields = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in selected.items())
-    # What a directory is called (`author=1`) says nothing of what a record holds.
-    return f"SELECT {fields} FROM read_parquet([{paths}], hive_partitioning = false, union_by_name = false)"  # quoted
+        selected["account"] = dialect.nothing(reading.ids)
+    return selected
 
 
-def check_names(columns: Columns, schema: pa.Schema) -> None:
-    """Raises CorpusError unless every name that is used names one column, to DuckDB too, which tells no case apart."""
+def check_names(columns: Columns, schema: pa.Schema, dialect: Dialect) -> None:
+    """Raises CorpusError unless every name that is used names one column, to engines too that tell no case apart."""
     missing = [name for name in columns.used if name not in schema.names]
     problems = [Problem(f"the corpus has no column `{name}`; it has {_named(schema)}") for name in missing]
     folded = [name.casefold() for name in schema.names]
     for name, plain in zip(schema.names, folded, strict=True):
-        if plain in OWN:
+        if plain in dialect.own:
             problems.append(
                 Problem(f"expected no column `{name}`: the engine has one of that name", remedy="rename it")
             )
@@ -143,19 +172,21 @@ def _named(schema: pa.Schema) -> str:
     return ", ".join(f"`{name}`" for name in schema.names)
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a type is text."""
     if kinds.is_dictionary(kind):
         kind = kind.value_type
     return bool(kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind))
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a type is a list."""
     return bool(kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind))
 
 
 def _several(columns: Columns, schema: pa.Schema) -> bool:
     first = columns.subjects[0].column
-    return columns.several or (first in schema.names and _is_list(schema.field(first).type))
+    return columns.several or (first in schema.names and is_list(schema.field(first).type))
 
 
 def _ids(question: Question) -> IdType:
@@ -164,125 +195,108 @@ def _ids(question: Question) -> IdType:
     return question.id_type or IdType.STRING
 
 
-def _no_id(ids: IdType) -> str:
-    return "NULL::BIGINT" if ids is IdType.INT64 else "NULL::VARCHAR"
+class _Reading:
+    """The columns of one corpus, in one dialect."""
 
+    def __init__(self, columns: Columns, schema: pa.Schema, ids: IdType, dialect: Dialect) -> None:
+        self._columns, self._schema, self.ids, self._sql = columns, schema, ids, dialect
 
-def _id(expression: str, schema: pa.Schema, column: str, ids: IdType, kind: pa.DataType | None = None) -> str:
-    """An id in the one form of the ledger's (`IdType.read`); null where it is not of that form."""
-    found = schema.field(column).type if kind is None else kind
-    if kinds.is_dictionary(found):
-        found = found.value_type
-    if kinds.is_null(found):
-        return _no_id(ids)
-    if ids is IdType.INT64 and kinds.is_integer(found):
-        return f"TRY_CAST({expression} AS BIGINT)"
-    uuid = isinstance(found, pa.UuidType) or (kinds.is_fixed_size_binary(found) and found.byte_width == 16)
-    if ids is not IdType.INT64 and (uuid or (ids is IdType.UUID and _is_text(found))):
-        return f"TRY_CAST({expression} AS UUID)::VARCHAR"
-    if ids is IdType.STRING and _is_text(found):
-        text = f"{expression}::VARCHAR"
-        return f"CASE WHEN length({text}) <= {LONGEST} AND regexp_full_match({text}, {literal(OF_IDS)}) THEN {text} END"
-    wanted = "integers" if ids is IdType.INT64 else "text or UUIDs"
-    raise CorpusError(f"expected {wanted} in column `{column}`, as the ledger's ids are, got `{found}`")
+    def column(self, name: str) -> str:
+        """A column; one that is null throughout is not asked, for an engine may not know its type."""
+        return "NULL" if kinds.is_null(self._schema.field(name).type) else self._sql.quoted(name)
 
+    def id(self, expression: str, column: str, kind: pa.DataType | None = None) -> str:
+        """An id in the one form of the ledger's (`IdType.read`); null where it is not of that form."""
+        found, ids = self._schema.field(column).type if kind is None else kind, self.ids
+        if kinds.is_dictionary(found):
+            found = found.value_type
+        if kinds.is_null(found):
+            return self._sql.nothing(ids)
+        if ids is IdType.INT64 and kinds.is_integer(found):
+            return self._sql.number(expression)
+        raw = isinstance(found, pa.UuidType) or (kinds.is_fixed_size_binary(found) and found.byte_width == 16)
+        if ids is not IdType.INT64 and (raw or (ids is IdType.UUID and is_text(found))):
+            return self._sql.uuid(expression, raw=raw)
+        if ids is IdType.STRING and is_text(found):
+            return self._sql.string_id(expression)
+        wanted = "integers" if ids is IdType.INT64 else "text or UUIDs"
+        raise CorpusError(f"expected {wanted} in column `{column}`, as the ledger's ids are, got `{found}`")
 
-def _category(columns: Columns, schema: pa.Schema) -> str:
-    if columns.category is None:
-        return f"{literal(columns.category_constant or '')}::VARCHAR"
-    kind = schema.field(columns.category).type
-    if not (_is_text(kind) or kinds.is_null(kind)):
-        raise CorpusError(f"expected text in column `{columns.category}` (category), got `{kind}`")
-    return f"{quoted(columns.category)}::VARCHAR"
+    def category(self) -> str:
+        """The category of each record, or the one of all."""
+        name = self._columns.category
+        if name is None:
+            return self._sql.text(self._sql.literal(self._columns.category_constant or ""))
+        kind = self._schema.field(name).type
+        if not (is_text(kind) or kinds.is_null(kind)):
+            raise CorpusError(f"expected text in column `{name}` (category), got `{kind}`")
+        return self._sql.text(self.column(name))
 
+    def collected(self) -> str:
+        """Microseconds since the epoch. A naive instant is read by the named time zone, or is an error."""
+        name, zone = self._columns.collected_at, self._columns.time_zone
+        kind, value = self._schema.field(name).type, self._sql.quoted(self._columns.collected_at)
+        if kinds.is_null(kind):
+            return self._sql.nothing(IdType.INT64)
+        if kinds.is_timestamp(kind) and kind.tz is not None:
+            return self._sql.micros(value, kind, None)
+        if kinds.is_timestamp(kind) or kinds.is_date(kind):
+            if zone is None:
+                raise CorpusError(
+                    f"column `{name}` holds instants without a time zone (`{kind}`); "
+                    "name theirs with `--time-zone ZONE`, or `time_zone:` in the mapping"
+                )
+            return self._sql.micros(value, kind, zone)
+        if is_text(kind):
+            return self._sql.micros_of_text(value, zone)
+        raise CorpusError(f"expected instants in column `{name}`, got `{kind}`")
 
-def _collected(columns: Columns, kind: pa.DataType) -> str:
-    """Microseconds since the epoch. A naive instant is read by the named time zone, or is an error."""
-    name = quoted(columns.collected_at)
-    if kinds.is_null(kind):
-        return "NULL::BIGINT"
-    if kinds.is_timestamp(kind) and kind.tz is not None:
-        return _micros(_to_micros(name, kind, "TIMESTAMPTZ"))
-    if kinds.is_timestamp(kind) or kinds.is_date(kind):
-        if columns.time_zone is None:
+    def reserved(self, column: str, purposes: tuple[str, ...]) -> str:
+        """Whether a record is reserved from the use."""
+        name, kind = self._sql.quoted(column), self._schema.field(column).type
+        if kinds.is_boolean(kind):
+            return f"coalesce({name}, false)"
+        if kinds.is_null(kind):
+            return "false"
+        listed = self._sql.listed(purposes)
+        if is_list(kind) and is_text(kind.value_type):
+            # A null among purposes is one that could not be read.
+            overlaps = f"coalesce({self._sql.overlaps(name, listed)}, false)"
+            return f"CASE WHEN {self._sql.holds_null(name)} THEN NULL ELSE {overlaps} END"
+        if is_text(kind):
+            return f"coalesce({self._sql.contains(listed, self._sql.text(name))}, false)"
+        raise CorpusError(f"expected purposes (text, or a list of it) or booleans in column `{column}`, got `{kind}`")
+
+    def subjects(self) -> str:
+        """All subjects of a record as one list; null where a list itself could not be read."""
+        required = [
+            f"{self._sql.quoted(s.column)} IS NULL" for s in self._columns.subjects
+            if not s.optional and is_list(self._schema.field(s.column).type)
+        ]  # fmt: skip
+        joined = self._sql.flat([self._one_list(subject) for subject in self._columns.subjects])
+        return f"CASE WHEN {' OR '.join(required)} THEN NULL ELSE {joined} END" if required else joined
+
+    def _one_list(self, subject: SubjectColumn) -> str:
+        sql, kind = self._sql, self._schema.field(subject.column).type
+        name = self.column(subject.column)
+        role = sql.text("NULL" if subject.role is None else sql.literal(subject.role))
+        if not is_list(kind):
+            one = sql.subject(self.id(name, subject.column), role)
+            if subject.optional:  # who is not named is nobody
+                return sql.each(f"CASE WHEN {name} IS NOT NULL THEN {sql.one('0')} END", _unlike(self._schema), one)
+            return sql.one(one)
+        item, one = kind.value_type, _unlike(self._schema)
+        if not kinds.is_struct(item):
+            return sql.each(name, one, sql.subject(self.id(one, subject.column, item), role))
+        names = [item.field(index).name for index in range(item.num_fields)]
+        folded = [known.casefold() for known in names]
+        if "id" not in names or folded.count("id") > 1 or folded.count("role") > 1:
             raise CorpusError(
-                f"column `{columns.collected_at}` holds instants without a time zone (`{kind}`); "
-                "name theirs with `--time-zone ZONE`, or `time_zone:` in the mapping"
+                f"expected structs with one `id`, and perhaps one `role`, in column `{subject.column}`, got `{item}`"
             )
-        return _micros(f"timezone({literal(columns.time_zone)}, {_to_micros(name, kind, 'TIMESTAMP')})")
-    if _is_text(kind):
-        text = f"{name}::VARCHAR"
-        zoned = f"TRY_CAST(CASE WHEN {_matches(text, ZONED)} THEN upper({text}) END AS TIMESTAMPTZ)"
-        if columns.time_zone is None:
-            return _micros(zoned)
-        plain = f"TRY_CAST(CASE WHEN {_matches(text, PLAIN)} THEN upper({text}) END AS TIMESTAMP)"
-        return _micros(f"coalesce({zoned}, timezone({literal(columns.time_zone)}, {plain}))")
-    raise CorpusError(f"expected instants in column `{columns.collected_at}`, got `{kind}`")
-
-
-def _matches(text: str, pattern: str) -> str:
-    """Whether a text is all of a pattern. No calendar of ours has a year 0."""
-    return f"(regexp_full_match({text}, {literal(pattern)}) AND NOT starts_with({text}, '0000'))"
-
-
-def _to_micros(name: str, kind: pa.DataType, wanted: str) -> str:
-    """An instant to the microsecond, never later than it was: a cast alone would round."""
-    if not kinds.is_timestamp(kind) or kind.unit != "ns":
-        return f"{name}::{wanted}"
-    rounded = f"{name}::{wanted}"
-    later = f"TRY_CAST({rounded} AS {wanted}_NS) > {name}"
-    return f"(CASE WHEN {later} THEN {rounded} - INTERVAL 1 MICROSECOND ELSE {rounded} END)"
-
-
-def _micros(instant: str) -> str:
-    return f"CASE WHEN isfinite({instant}) THEN epoch_us({instant}) END"
-
-
-def _reserved(column: str, kind: pa.DataType, purposes: tuple[str, ...]) -> str:
-    name = quoted(column)
-    listed = "[" + ", ".join(literal(purpose) for purpose in purposes) + "]::VARCHAR[]"
-    if kinds.is_boolean(kind):
-        return f"coalesce({name}, false)"
-    if kinds.is_null(kind):
-        return "false"
-    if _is_list(kind) and _is_text(kind.value_type):
-        unread = f"list_count({name}) < len({name})"  # a null among purposes is one that could not be read
-        return f"CASE WHEN {unread} THEN NULL ELSE coalesce(list_has_any({name}, {listed}), false) END"
-    if _is_text(kind):
-        return f"coalesce(list_contains({listed}, {name}::VARCHAR), false)"
-    raise CorpusError(f"expected purposes (text, or a list of it) or booleans in column `{column}`, got `{kind}`")
-
-
-def _subjects(columns: Columns, schema: pa.Schema, ids: IdType) -> str:
-    """All subjects of a record as one list; null where a list itself could not be read."""
-    lists = [_one_list(subject, schema, ids) for subject in columns.subjects]
-    required = [
-        f"{quoted(s.column)} IS NULL" for s in columns.subjects
-        if not s.optional and _is_list(schema.field(s.column).type)
-    ]  # fmt: skip
-    joined = f"flatten([{', '.join(lists)}])"
-    return f"CASE WHEN {' OR '.join(required)} THEN NULL ELSE {joined} END" if required else joined
-
-
-def _one_list(subject: SubjectColumn, schema: pa.Schema, ids: IdType) -> str:
-    name, kind = quoted(subject.column), schema.field(subject.column).type
-    role = "NULL::VARCHAR" if subject.role is None else f"{literal(subject.role)}::VARCHAR"
-    if not _is_list(kind):
-        one = f"[{{'id': {_id(name, schema, subject.column, ids)}, 'role': {role}}}]"
-        return f"CASE WHEN {name} IS NULL THEN [] ELSE {one} END" if subject.optional else one
-    item, one = kind.value_type, _unlike(schema)
-    if not kinds.is_struct(item):
-        member = _id(one, schema, subject.column, ids, item)
-        return f"coalesce(list_transform({name}, lambda {one}: {{'id': {member}, 'role': {role}}}), [])"
-    names = [item.field(index).name for index in range(item.num_fields)]
-    folded = [known.casefold() for known in names]
-    if "id" not in names or folded.count("id") > 1 or folded.count("role") > 1:
-        raise CorpusError(
-            f"expected structs with one `id`, and perhaps one `role`, in column `{subject.column}`, got `{item}`"
-        )
-    member = _id(f"struct_extract({one}, 'id')", schema, subject.column, ids, item.field("id").type)
-    own = f"coalesce(struct_extract({one}, 'role')::VARCHAR, {role})" if "role" in folded else role
-    return f"coalesce(list_transform({name}, lambda {one}: {{'id': {member}, 'role': {own}}}), [])"
+        member = self.id(sql.field(one, "id"), subject.column, item.field("id").type)
+        own = f"coalesce({sql.text(sql.field(one, names[folded.index('role')]))}, {role})" if "role" in folded else role
+        return sql.each(name, one, sql.subject(member, own))
 
 
 def _unlike(schema: pa.Schema) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from sayso.engines.reading import file_literal, literal, quoted
+from sayso.engines.duckdb_sql import file_literal, literal, quoted
 from sayso.errors import CorpusError, EngineError, Problem
 from sayso.gate.columns import Columns
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import pyarrow as pa
 
@@ -16,11 +18,12 @@ from sayso.plan.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One Parquet file of a corpus, and the number of its first record among all of a query."""
+    """One Parquet file of a corpus, and the number of its first record among all of a query; its `name` in a report."""
 
     path: Path
     rows: int
     first: int
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,72 @@ class Engine(Protocol):
         """Writes an NDJSON or CSV file (`form`) as Parquet, its records in order.
 
         Raises CorpusError naming the file and the line that could not be read.
+        """
+
+
+class Decided(Protocol):
+    """The verdicts of a whole corpus, where the engine keeps them. Each record has one, whatever was read how often."""
+
+    def counts(self, until: int) -> Counter[tuple[int, str | None]]:
+        """How many of the records whose row is below `until` have each packed verdict; with the territory written on
+        them, where the verdict is of it.
+
+        Raises EngineError unless each record has exactly one verdict.
+        """
+
+    def permitted(self, since: int) -> int:
+        """How many of the records from a row on are permitted."""
+
+    def revoked(self, later: Self) -> int:
+        """How many records are permitted here that are not `later`."""
+
+    def merged(self, later: Self, base: int) -> Self:
+        """The verdicts of both: those of `later` where it denies or both permit, else these. To the packed numbers of
+        `later` `base` is added.
+        """
+
+    def write(self, into: Path, report: pa.Table, until: int, *, permitted: bool = True) -> None:
+        """Writes the `permitted` records of rows below `until` (unless they are not asked for) and the report of the
+        denied ones as Parquet, in the directories `permitted` and `denied` of `into`.
+
+        `report` has the columns REPORT, a row for each pair of packed number and territory (as in `counts`) that is a
+        denial.
+        """
+
+    def save(self, name: str, until: int) -> int:
+        """Makes a table of the catalogue of the permitted records of rows below `until`, and says how many it has. Raises EngineError."""
+
+    def frames(self, report: pa.Table, valid_until: int | None, until: int) -> tuple[Any, Any]:
+        """The permitted records and the report of the denied ones (of rows below `until`) as frames of the engine's
+        own, which no longer need what is kept here. From `valid_until` on, the first is an error.
+        """
+
+
+REPORT = ("number", "written", "reason", "rule", "territory", "category")
+
+
+class Cluster(Engine, Protocol):
+    """An engine that keeps verdicts and copies corpora itself, wherever it runs."""
+
+    def deciding(self, question: Question) -> AbstractContextManager[Any]:
+        """The verdicts of all parts of a question (`Decided`), for as long as they are needed."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A gate as SQL: its `texts` by file name, and the tables of the snapshot that they join, by name."""
+
+    texts: Mapping[str, str]
+    tables: Mapping[str, pa.Table]
+
+
+class Viewing(Protocol):
+    """Writes a gate as SQL."""
+
+    def __call__(self, question: Question, table: str, prefix: str, valid_until: int, rules: Mapping[int, str]) -> View:
+        """The gate of a question (whose parts are not asked) over a table with its columns, as `gate.views` has it.
+
+        The snapshot's tables are called by the `prefix` and their own names. Raises CorpusError.
         """
 
 

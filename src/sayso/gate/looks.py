@@ -51,10 +51,10 @@ def told(look: Look, question: Question, rows: int, engine: Engine) -> Verdicts:
 
 
 def prepared(look: Look, question: Question, engine: Engine) -> Question:
-    """A question with a snapshot that answers for all of its records, or for any part of them.
+    """A question whose snapshot holds what is known by its corpus alone, and answers for all of its records.
 
-    Who was erased is known by what the corpus holds alone, so those are looked for among its strangers first. Of a use
-    that asks for the account, the answers that the corpus asks for are decided on the way.
+    That is who was erased: those are looked for among its strangers. And of a use that asks for the account, the
+    answers that the corpus asks for, which are decided here.
     """
     if look.view.erased is not None:
         buried: dict[Id, int] = {}
@@ -69,7 +69,7 @@ def prepared(look: Look, question: Question, engine: Engine) -> Question:
     return question
 
 
-class _Both(Codec):
+class Both(Codec):
     """Two codecs as one: the numbers of the second come after those of the first."""
 
     def __init__(self, first: Codec, second: Codec) -> None:
@@ -124,7 +124,7 @@ def alike(before: Verdicts, now: Verdicts, start: int, until: int, since: int) -
 
 def merged(first: Verdicts, second: Verdicts) -> Verdicts:
     """The verdicts of both looks: the second's where it denies or both permit, else the first's."""
-    codec = _Both(first.codec, second.codec)
+    codec = Both(first.codec, second.codec)
     rows = len(first.packed)
     earlier = second.permitted(0, rows) & ~first.permitted(0, rows)
     packed = np.where(earlier, first.packed, second.packed + np.uint32(codec.base))

@@ -45,7 +45,7 @@ def replay(
     said = manifest.read(directory)
     try:
         return list(_differences(directory, corpus, said, reader, engine, choose, sample, scratch))
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise VerificationError(f"the manifest in `{directory.name}` holds something in another form") from error
 
 
@@ -106,16 +106,20 @@ def _columns(said: Mapping[str, Any]) -> Columns:
 
 def _reported(directory: Path, said: Mapping[str, Any], name: str, rows: Sequence[int]) -> dict[int, str]:
     """What the output says of some rows of an input: `permitted`, or the reason in the report, if there is one."""
-    held = {one["kind"]: one for one in said["outputs"] if one["input"] == name}
+    held = {one["kind"]: one for one in said["outputs"] if one.get("input") == name}
     if held and DENIED not in held:
         data = (directory / held[SELECTION]["path"]).read_bytes()
         selected = decode(data, next(one["records"] for one in said["inputs"] if one["name"] == name))
         return {row: PERMITTED if row in selected else UNTOLD for row in rows}
     reasons: dict[int, str] = {}
-    if held:
-        table = pq.read_table(directory / held[DENIED]["path"], columns=["row", "reason"])
+    for report in said["outputs"]:
+        if report["kind"] != DENIED or report.get("input", name) != name:
+            continue
+        table = pq.read_table(directory / report["path"])
+        if "input" not in report:
+            table = table.filter(pc.equal(table.column("input"), name))
         asked = table.filter(pc.is_in(table.column("row"), pa.array(rows, pa.int64())))
-        reasons = dict(zip(asked.column("row").to_pylist(), asked.column("reason").to_pylist(), strict=True))
+        reasons |= dict(zip(asked.column("row").to_pylist(), asked.column("reason").to_pylist(), strict=True))
     return {row: reasons.get(row, PERMITTED) for row in rows}
 
 

@@ -7,35 +7,22 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from sayso.consent.reader import Reader, View
-from sayso.errors import CorpusError, EngineError
-from sayso.gate import attestation, canaries, counting, manifest, resuming, since
-from sayso.gate.attestation import attest
+from sayso.consent.reader import Reader
+from sayso.errors import CorpusError
+from sayso.gate import canaries, manifest, resuming, since
 from sayso.gate.engine import Engine, Progress, silent
 from sayso.gate.gating import Gating, summed
 from sayso.gate.inputs import Input, open_inputs
 from sayso.gate.job import Job
 from sayso.gate.looks import Look
+from sayso.gate.outcome import Outcome, look_of, publish, second_look, stated
 from sayso.gate.output import Gated
-from sayso.gate.place import move, place
+from sayso.gate.place import place
 from sayso.gate.selecting import check_selectable
 from sayso.gate.selection import KIND as SELECTION
-from sayso.gate.snapshots import make
-from sayso.ledger.journal import Journal
-
-__all__ = ["Job", "Outcome", "run"]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a gate did: its manifest, and where the output is (`None` for a dry run)."""
-
-    manifest: dict[str, Any]
-    output: Path | None
 
 
 def run(job: Job, engine: Engine, reader: Reader, *, now: Callable[[], int], progress: Progress = silent) -> Outcome:
@@ -66,14 +53,17 @@ def run(job: Job, engine: Engine, reader: Reader, *, now: Callable[[], int], pro
         gated = gate.all(first, already, (lambda _: None) if log is None else log.add)
         second = None
         if job.release and job.output is not None:
-            second = _second_look(job, first, reader, engine, now)
+            second = second_look(job, first, reader, engine, now)
             if second is not None:
                 gated = gate.again(first, second, gated)
-        told = _manifest(job, engine, first.view, first, second, gated)
+        told = stated(
+            job, engine, first, second, inputs=manifest.inputs(gated), outputs=manifest.outputs(gated),
+            counts=summed(gated),
+        )  # fmt: skip
         if job.output is None or log is None:
             return Outcome(told, None)
         log.close()
-        _publish(work, job.output, told, reader.journal)
+        publish(work, job.output, told, reader.journal)
         return Outcome(told, job.output)
 
 
@@ -87,7 +77,7 @@ def _begun(
             return found
         _clear(work)
     view = reader.view(job.policy, job.position if job.snapshot is None else job.snapshot.position)
-    return job, _look(job, view, reader, engine, now()), {}
+    return job, look_of(job, view, reader, engine, now()), {}
 
 
 def _resumed(
@@ -101,7 +91,7 @@ def _resumed(
         return None
     use = replace(job.use, at=begun.at) if job.release else job.use
     same = replace(job, use=use)
-    look = _look(same, reader.view(job.policy, begun.position), reader, engine, now())
+    look = look_of(same, reader.view(job.policy, begun.position), reader, engine, now())
     if look.pinned.digest != begun.snapshot or (job.release and now() >= look.pinned.valid_until):
         return None
     return same, look, resuming.done(work, files)
@@ -114,74 +104,3 @@ def _clear(work: Path) -> None:
             shutil.rmtree(path)
         elif not path.is_dir():
             path.unlink()
-
-
-def _publish(work: Path, output: Path, told: dict[str, Any], journal: Journal) -> None:
-    """Writes and signs the manifest, makes all of it durable and moves it to its place.
-
-    Raises EngineError; CorpusError if the place is taken.
-    """
-    data = manifest.encode(told)
-    signed = attest(told, manifest.FILE, data, journal.store.checkpoint(), journal.keys.signing())
-    try:
-        (work / manifest.FILE).write_bytes(data)
-        (work / attestation.FILE).write_bytes(signed)
-    except OSError as error:
-        raise EngineError(f"could not write the output: {error.strerror or type(error).__name__}") from error
-    for staged in ("staged", "planted"):
-        shutil.rmtree(work / staged, ignore_errors=True)
-    move(work, output)
-
-
-def _look(job: Job, view: View, reader: Reader, engine: Engine, present: int) -> Look:
-    kept = job.snapshot
-    if kept is not None and (kept.use.purpose, kept.use.recipient) != (job.use.purpose, job.use.recipient):
-        raise CorpusError(
-            f"the snapshot is of another use (`{kept.use.purpose}` by `{kept.use.recipient}`); make one of this"
-        )
-    pinned = kept or make(reader.journal.store, view, job.use, engine)
-    stale = job.snapshot is not None and job.release and present >= pinned.valid_until
-    return Look(view, pinned, stale)
-
-
-def _second_look(job: Job, first: Look, reader: Reader, engine: Engine, now: Callable[[], int]) -> Look | None:
-    """A second look at the ledger and the clock; `None` if neither can have changed a verdict since the first."""
-    at = now()
-    change = first.pinned.snapshot.next_change
-    if reader.journal.head().size == first.view.size and (change is None or at < change):
-        return None
-    view = reader.view()
-    return Look(view, make(reader.journal.store, view, replace(job.use, at=at), engine), stale=False)
-
-
-def _manifest(
-    job: Job, engine: Engine, view: View, first: Look, second: Look | None, gated: Sequence[Gated],
-) -> dict[str, Any]:  # fmt: skip
-    looks = [
-        {
-            "at": manifest.written(look.pinned.use.at),
-            "position": look.pinned.position,
-            "policy": look.pinned.policy,
-            "version": look.pinned.version,
-            "snapshot": look.pinned.digest,
-        }
-        for look in (first, second)
-        if look is not None
-    ]
-    return {
-        "form": manifest.FORM,
-        "kind": "release" if job.release else "replay",
-        "emit": job.emit,
-        "platform": view.context.policy.platform,
-        "use": {
-            "purpose": job.use.purpose, "recipient": job.use.recipient, "at": manifest.written(job.use.at),
-        },
-        "looks": looks,
-        "valid_until": manifest.written((second or first).pinned.valid_until),
-        "versions": dict(engine.versions),
-        "columns": manifest.columns(job.columns),
-        "inputs": manifest.inputs(gated),
-        "outputs": manifest.outputs(gated),
-        "counts": counting.totals(summed(gated)),
-        "canaries": job.canaries,
-    }  # fmt: skip

@@ -76,7 +76,7 @@ def make(store: Store, view: View, use: Use, engine: Engine) -> Pinned:
         "position": view.size,
         "valid_until": until,
     }
-    return Pinned(made, use, pins["policy"], pins["version"], view.size, until, _digest(made, pins))
+    return Pinned(made, use, pins["policy"], pins["version"], view.size, until, digested(made, pins))
 
 
 def nobodys(view: View, use: Use, ids: pa.DataType) -> Snapshot:
@@ -152,7 +152,7 @@ def _kin(view: View, ids: pa.DataType) -> pa.Table:
     )
 
 
-def _digest(snapshot: Snapshot, pins: dict[str, Any]) -> str:
+def digested(snapshot: Snapshot, pins: dict[str, Any]) -> str:
     """SHA-256 over the pins and every table's Arrow stream."""
     whole = hashlib.sha256()
     stated = {"dimensions": _dimensions(snapshot.dimensions), "next_change": snapshot.next_change}
@@ -204,7 +204,7 @@ def with_tables(pinned: Pinned, **tables: pa.Table) -> Pinned:
         "policy": pinned.policy, "version": pinned.version, "use": asdict(pinned.use), "position": pinned.position,
         "valid_until": pinned.valid_until,
     }  # fmt: skip
-    return replace(pinned, snapshot=made, digest=_digest(made, pins))
+    return replace(pinned, snapshot=made, digest=digested(made, pins))
 
 
 def save(pinned: Pinned, directory: Path) -> None:
@@ -234,7 +234,7 @@ def load(directory: Path) -> Pinned:
 def _loaded(directory: Path) -> Pinned:
     about = json.loads((directory / META).read_text("utf-8"))
     pins = {name: about[name] for name in ("policy", "version", "use", "position", "valid_until")}
-    if _digest(_opened(directory, about), pins) != about["digest"]:
+    if digested(_opened(directory, about), pins) != about["digest"]:
         raise StaleError(f"the snapshot in `{directory.name}` is not what its digest names; make it again")
     # Opened anew, so that what was read for the digest alone is in memory no longer.
     snapshot = _opened(directory, about)

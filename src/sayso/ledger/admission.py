@@ -7,13 +7,14 @@ event can be true beside what the ledger holds. No message holds an id.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from sayso import instant
 from sayso.canonical import digest
 from sayso.errors import InputError, Problem, VerificationError
 from sayso.ledger import events as e
 from sayso.ledger import rotation
-from sayso.ledger.facts import MOST_LISTED, loosens
+from sayso.ledger.facts import MOST_LISTED, Party, loosens
 from sayso.ledger.identity import Id
 from sayso.ledger.state import Parties, PartyState, World
 
@@ -27,8 +28,31 @@ _ERASED = ("the subject was erased, and nothing more may be said of it", None)
 def refusals(event: e.Event, recorded_at: int, parties: Parties, world: World) -> list[Problem]:
     """Everything for which an event is refused; empty if it is admitted."""
     found = [*_of_time(event, recorded_at), *_of_kind(event, recorded_at, parties, world)]
-    found += [("it names a person who was erased", None) for one in _names(event) if parties.subject(one).erased]
+    if parties.any_erased:
+        found += [("it names a person who was erased", None) for one in _names(event) if parties.subject(one).erased]
     return [Problem(f"{event.kind}: {message}", remedy=remedy) for message, remedy in found]
+
+
+class Named(NamedTuple):
+    """Those of whom the ledger must be asked in order to judge some events."""
+
+    subjects: set[Id]
+    organisations: set[Id]
+
+    @staticmethod
+    def by(events: Iterable[e.Event]) -> Named:
+        """Those whom some events are about or name."""
+        named = Named(set(), set())
+        for event in events:
+            named.subjects.update(people(event))
+            if isinstance(event, e.ChoiceRecorded) and event.organisation is not None:
+                named.organisations.add(event.organisation)
+        return named
+
+    def by_party(self) -> dict[int, set[Id]]:
+        """The ids of each party; none of a party of which there is nobody."""
+        both = {int(Party.SUBJECT): self.subjects, int(Party.ORGANISATION): self.organisations}
+        return {party: ids for party, ids in both.items() if ids}
 
 
 def people(event: e.Event) -> Iterator[Id]:

@@ -58,6 +58,11 @@ def checked(cls: type[Event], fields: dict[str, Any], id_type: IdType) -> Event:
     return normalised(event, id_type)
 
 
+def checked_again(event: Event, id_type: IdType) -> Event:
+    """An event that was made in Python, which has not been checked as a document is when it is read. Raises EventError."""
+    return checked(type(event), msgspec.to_builtins(event), id_type)
+
+
 def document(event: Event) -> dict[str, Any]:
     """The document of an event: what `read` reads, instants written out and ids as strings, defaults left out."""
     out: dict[str, Any] = msgspec.to_builtins(event)

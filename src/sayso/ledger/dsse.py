@@ -58,14 +58,20 @@ def verify(envelope: bytes | str, payload_type: str, known: Collection[VerifierK
     A signature counts for the keys that its `keyid` names, and for all of them if it names none that is known. Raises
     VerificationError for what is no envelope, one of another type, or one that no known key signed.
     """
+    return verify_by(envelope, payload_type, known)[0]
+
+
+def verify_by(envelope: bytes | str, payload_type: str, known: Collection[VerifierKey]) -> tuple[bytes, VerifierKey]:
+    """As `verify`, with the key that signed it; where several did, one of them."""
     payload, signatures = _read(envelope, payload_type)
     data = pae(payload_type, payload)
     named = {key_id(key): key for key in known}
     for one in signatures:
         signature = from_base64(one.sig)
         candidates = [named[one.keyid]] if one.keyid in named else list(known)
-        if signature is not None and any(_signed(key, signature, data) for key in candidates):
-            return payload
+        for key in candidates:
+            if signature is not None and _signed(key, signature, data):
+                return payload, key
     raise VerificationError("no known key signed the envelope")
 
 
@@ -76,6 +82,8 @@ def unverified(envelope: bytes | str, payload_type: str) -> bytes:
 
 def _read(envelope: bytes | str, payload_type: str) -> tuple[bytes, tuple[_Signature, ...]]:
     try:
+        if isinstance(envelope, bytes):
+            envelope.decode("utf-8")  # what no field takes is not looked at
         read = _DECODE(envelope)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise VerificationError("expected a DSSE envelope: JSON with payload, payloadType and signatures") from error

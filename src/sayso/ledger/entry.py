@@ -16,7 +16,7 @@ import msgspec
 
 from sayso import instant
 from sayso.canonical import canonical_bytes
-from sayso.errors import EventError
+from sayso.errors import EventError, StoreError
 from sayso.ledger.commitment import SALT_BYTES, commit
 from sayso.ledger.document import document, read
 from sayso.ledger.events import (
@@ -35,6 +35,9 @@ from sayso.ledger.log.words import base64
 _format = lru_cache(maxsize=16)(instant.format)
 # Its bytes are those of RFC 8785 where every key is ASCII and no number is a float; a test compares the two.
 _FAST = msgspec.json.Encoder(order="sorted")
+
+
+_UNREADABLE = (EventError, msgspec.DecodeError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 class PrivatePart(NamedTuple):
@@ -186,10 +189,18 @@ def path_of(parts: Sequence[Part], index: int) -> list[bytes]:
 def unseal(entry: Entry, id_type: IdType) -> Event | None:
     """The event of an entry; `None` where what it said of its party is erased, and of an erasure itself.
 
-    People named beside the party and erased since are `None` in it.
+    People named beside the party and erased since are `None` in it. Raises StoreError for what is none: the ledger was
+    damaged or altered.
     """
     if entry.everyones:
         return unsealed(entry, id_type)
+    try:
+        return _of_somebody(entry, id_type)
+    except _UNREADABLE as error:
+        raise _damaged(entry) from error
+
+
+def _of_somebody(entry: Entry, id_type: IdType) -> Event | None:
     bodies = [None if isinstance(part, Destroyed) else msgspec.json.decode(part.body) for part in entry.parts]
     if bodies[0] is None or entry.kind == "subject.erased":
         return None
@@ -213,12 +224,21 @@ def unseal(entry: Entry, id_type: IdType) -> Event | None:
 
 
 def unsealed(entry: Entry, id_type: IdType) -> Event:
-    """The event of an entry that is public in full."""
-    whole: dict[str, Any] = msgspec.json.decode(entry.public)
-    del whole["recorded_at"]
-    if entry.document is not None:
-        whole["document"] = msgspec.json.decode(entry.document)
-    return read(whole, id_type)
+    """The event of an entry that is public in full. Raises StoreError as `unseal`."""
+    try:
+        whole: dict[str, Any] = msgspec.json.decode(entry.public)
+        del whole["recorded_at"]
+        if entry.document is not None:
+            whole["document"] = msgspec.json.decode(entry.document)
+        return read(whole, id_type)
+    except _UNREADABLE as error:
+        raise _damaged(entry) from error
+
+
+def _damaged(entry: Entry) -> StoreError:
+    return StoreError(
+        f"the event at position `{entry.position}` cannot be read: it was damaged or altered; run `sayso fsck`"
+    )
 
 
 def _give_back(whole: dict[str, Any], others: Sequence[Any]) -> None:

@@ -115,8 +115,10 @@ def channel_key(channel: str, id_type: IdType) -> Id:
 
 def facts(event: e.Event, position: int, recorded_at: int, id_type: IdType) -> list[Fact]:
     """The facts of an event. None for what is about nobody in particular: that is read as one of the globals."""
-    at = counts_at(event, recorded_at)
-    effective = recorded_at if event.effective_at is None else event.effective_at
+    if event.effective_at is None:
+        at = effective = recorded_at
+    else:
+        at, effective = counts_at(event, recorded_at), event.effective_at
     row = position << ROW_BITS
     return [
         Fact(row + index, party, one, at, effective, recorded_at, _ENCODE(payload), other)

@@ -13,24 +13,28 @@ import msgspec
 
 from sayso import instant
 from sayso.canonical import canonical_bytes, digest_bytes
-from sayso.errors import InputError, VerificationError
+from sayso.errors import InputError, StoreError, VerificationError
 from sayso.ledger.entry import Entry, PrivatePart, day, root_of, unseal
 from sayso.ledger.events import KINDS
 from sayso.ledger.identity import IdType
 from sayso.ledger.log import checkpoint
 from sayso.ledger.log.merkle import HASH_BYTES
 from sayso.ledger.log.note import VerifierKey
-from sayso.ledger.log.tiles import HEIGHT, LONGEST_ENTRY, WIDTH, Edge, Tile
+from sayso.ledger.log.tiles import HEIGHT, LONGEST_ENTRY, WIDTH, Edge, Tile, levels
 from sayso.ledger.log.words import base64
-from sayso.ledger.rebuild import derived, derived_tiles, derived_tombstones, first_difference
+from sayso.ledger.rebuild import derived, derived_tiles, derived_tombstones, entries, first_difference
 from sayso.ledger.store import Store
 
 EVENT, CHECKPOINT, TILES, FACTS, TOMBSTONES, STORE = "event", "checkpoint", "tiles", "facts", "tombstones", "store"
+SNAPSHOT = "snapshot"
 DERIVED = frozenset({TILES, FACTS, TOMBSTONES})
 """What can be made anew."""
 
 
-_UNREADABLE = (InputError, VerificationError, msgspec.DecodeError, LookupError, ValueError, TypeError, AttributeError)
+_UNREADABLE = (
+    InputError, VerificationError, msgspec.DecodeError, LookupError, ValueError, TypeError, AttributeError, OverflowError,
+    RecursionError,
+)  # fmt: skip
 
 
 class Fault(NamedTuple):
@@ -48,19 +52,32 @@ class Fault(NamedTuple):
 def faults(store: Store, known: Collection[VerifierKey]) -> Iterator[Fault]:
     """Everything that does not agree, by part, each with the first position. Reads the whole ledger.
 
-    `known` are the keys that may have signed; without any, signatures are not looked at. Raises StoreError.
+    `known` are the keys that may have signed; without any, signatures are not looked at.
     """
-    yield from (Fault(STORE, None, told) for told in store.integrity())
-    entries = _Entries(store)
-    yield from entries.faults()
-    yield from _checkpoint(store, known, entries.edge)
-    try:
-        position = first_difference(store)
-        if position is not None:
-            yield Fault(FACTS, position, "they are not what the event says")
-        yield from _tombstones(store)
-    except _UNREADABLE:
-        yield Fault(FACTS, None, "they cannot be derived from events that cannot be read")
+    read = _Entries(store)
+    for part, look in (
+        (STORE, lambda: (Fault(STORE, None, told) for told in store.integrity())),
+        (EVENT, read.faults),
+        (CHECKPOINT, lambda: _checkpoint(store, known, read.edge)),
+        (FACTS, lambda: _facts(store)),
+        (TOMBSTONES, lambda: _tombstones(store)),
+    ):
+        try:
+            yield from look()
+        except StoreError as error:
+            yield Fault(part, None, str(error))
+        except _UNREADABLE:
+            yield Fault(part, None, _NOTHING.get(part, "they cannot be read"))
+
+
+_UNDERIVED = "they cannot be derived from events that cannot be read"
+_NOTHING = {FACTS: _UNDERIVED, TOMBSTONES: _UNDERIVED, CHECKPOINT: "there is none that can be read"}
+
+
+def _facts(store: Store) -> Iterator[Fault]:
+    position = first_difference(store)
+    if position is not None:
+        yield Fault(FACTS, position, "they are not what the event says")
 
 
 class _Entries:
@@ -75,11 +92,11 @@ class _Entries:
         wrong: Fault | None = None
         tile: Fault | None = None
         last = instant.EARLIEST
-        for expected, entry in enumerate(self._store.entries()):
+        for expected, entry in enumerate(entries(self._store)):
             try:
                 told, leaf = _wrong(entry, expected, last, self._store.id_type), entry.leaf
                 last = max(last, entry.recorded_at)
-            except _UNREADABLE:
+            except (*_UNREADABLE, StoreError):
                 told, leaf = "it cannot be read", bytes(HASH_BYTES)
             if wrong is None and told is not None:
                 wrong = Fault(EVENT, min(entry.position, expected), told)
@@ -96,7 +113,7 @@ class _Entries:
         for (level, index), made in sorted(self.edge.changed().items()):
             try:
                 held = self._store.tile(Tile(level, index, len(made) // HASH_BYTES))
-            except VerificationError:
+            except _UNREADABLE:
                 held = b""
             if held != made:
                 differs = (
@@ -110,15 +127,16 @@ class _Entries:
         """Tiles, or hashes in them, that no entries make."""
         size = self.edge.size
         for level, index, hashes in self._store.tiles():
-            width = min(max((size >> (HEIGHT * level)) - index * WIDTH, 0), WIDTH)
+            fits = 0 <= level < levels(size) and index >= 0
+            width = min(max((size >> (HEIGHT * level)) - index * WIDTH, 0), WIDTH) if fits else 0
             if hashes != width * HASH_BYTES or not width:
                 yield Fault(TILES, size, f"tile {level}/{index} holds hashes of no entries")
                 return
 
 
 def _checkpoint(store: Store, known: Collection[VerifierKey], edge: Edge) -> Iterator[Fault]:
-    text = store.checkpoint()
     try:
+        text = store.checkpoint()
         head = checkpoint.opened(text, known, store.origin) if known else checkpoint.unverified(text)
     except VerificationError as error:
         yield Fault(CHECKPOINT, None, str(error))

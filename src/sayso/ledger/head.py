@@ -7,10 +7,11 @@ one than was seen before.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hmac import compare_digest
 from typing import Protocol
 
 from sayso.errors import KeyFileError, RollbackError, StoreError, VerificationError
-from sayso.ledger.keys import Keys
+from sayso.ledger.keys import NOBODY, Keys
 from sayso.ledger.log import checkpoint
 from sayso.ledger.log.checkpoint import Checkpoint
 from sayso.ledger.log.merkle import EMPTY
@@ -91,7 +92,7 @@ class LogHead:
         head = self.opened(reading)
         seen = self._seen.last()
         if seen is not None:
-            check_not_older(reading, head, checkpoint.unverified(seen))
+            check_not_older(reading, head, _remembered(seen))
         return head
 
     def opened(self, reading: Reading) -> Checkpoint:
@@ -104,8 +105,13 @@ class LogHead:
                 head = checkpoint.unverified(text)
         except VerificationError as error:
             raise KeyFileError(
-                f"the checkpoint of ledger `{self.origin}` was not signed by the key at hand ({error})"
+                f"the checkpoint of ledger `{self.origin}` was not signed by the key at hand ({error}); if the key was changed, "
+                "open the ledger again"
             ) from error
+        if self.keys.secret is not None and not compare_digest(self.keys.tombstone(NOBODY), reading.nobody()):
+            raise KeyFileError(
+                f"the erasure secret at hand is not that of ledger `{self.origin}`: nobody who was erased would be known again"
+            )
         size = reading.head().size
         if head.size != size:
             raise _damaged(self.origin, f"it holds `{size}` events, its checkpoint says `{head.size}`")
@@ -130,6 +136,17 @@ def check_not_older(reading: Reading, head: Checkpoint, seen: Checkpoint) -> Non
             f"ledger `{head.origin}` is another than was seen: its first `{seen.size}` events differ from those that a "
             "checkpoint was signed for; find out which of the two was altered"
         )
+
+
+def _remembered(text: str) -> Checkpoint:
+    """The checkpoint that is remembered. Raises KeyFileError for what is none, as a power failure may leave it."""
+    try:
+        return checkpoint.unverified(text)
+    except VerificationError as error:
+        raise KeyFileError(
+            "the checkpoint that the keys remember is none; hold the ledger against one that somebody else kept, with "
+            "`sayso fsck --against`, and then remove the file `checkpoint` beside the keys"
+        ) from error
 
 
 def _damaged(origin: str, why: str) -> StoreError:

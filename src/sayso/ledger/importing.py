@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sayso.errors import EventError, Problem
-from sayso.ledger.journal import Journal, Writer
+from sayso.ledger.journal import Journal
 from sayso.ledger.sources import AT_ONCE, Chunk, Format, chunks, format_of
+from sayso.ledger.writing import Writer
 
 MOST_PROBLEMS = 100
 """How many problems are told of; the reading stops there."""

@@ -7,29 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, TypeAlias
+from itertools import islice
+from typing import NamedTuple, Protocol, TypeAlias
 
-import msgspec
-
-from sayso.canonical import canonical_bytes
 from sayso.errors import EventError, KeyFileError, Problem, SaysoError
 from sayso.ledger import events as e
-from sayso.ledger.admission import people, refusals
-from sayso.ledger.commitment import SALT_BYTES
-from sayso.ledger.document import checked
-from sayso.ledger.entry import Draft, Entry, seal, split, unseal, unsealed
-from sayso.ledger.erasure import aliases_of, oblivion
-from sayso.ledger.facts import Fact, Party, facts
+from sayso.ledger.admission import Named
+from sayso.ledger.document import checked_again
+from sayso.ledger.entry import Entry, unseal, unsealed
 from sayso.ledger.grouping import Group
 from sayso.ledger.head import LogHead, Seen, Unseen
-from sayso.ledger.identity import Id, IdType
+from sayso.ledger.identity import IdType
 from sayso.ledger.keys import Keys
-from sayso.ledger.log.tiles import LONGEST_ENTRY, Edge
-from sayso.ledger.state import Parties, World
-from sayso.ledger.store import Head, Oblivion, Store, Tombstone, Writing
-
-Judge: TypeAlias = Callable[[e.Event, e.PolicyPublished | None], Sequence[Problem]]
-"""What a room that knows policies adds to the judgement of an event, given the policy last published before it."""
+from sayso.ledger.state import World
+from sayso.ledger.store import Head, Store, Writing
+from sayso.ledger.writing import Judge, Refused, Writer
 
 
 class Recorded(NamedTuple):
@@ -47,13 +39,6 @@ class Span(NamedTuple):
     recorded_at: int
 
 
-class Refused(NamedTuple):
-    """Why one event of a batch was refused: its place in the batch, from 0, and the problem."""
-
-    place: int
-    problem: Problem
-
-
 class Read(NamedTuple):
     """An event as it was recorded. `event` is `None` where the person it was about has been erased."""
 
@@ -63,19 +48,31 @@ class Read(NamedTuple):
     event: e.Event | None
 
 
-class _Pending(NamedTuple):
-    """Events that are admitted and not yet appended: their drafts, the digests that stand behind them, their facts."""
+Answer: TypeAlias = Recorded | BaseException
+"""What comes of an event: where it is, or why it is not there."""
+Write: TypeAlias = Callable[[tuple[e.Event, ...]], list[Answer]]
+"""Writes checked events, and answers for each."""
 
-    drafts: list[tuple[Draft, str | None, str | None]]
-    facts: list[Fact]
+
+class Peers(Protocol):
+    """The other processes that append to the ledger, of which one may write for all."""
+
+    def hand(self, events: Sequence[e.Event], write: Write) -> list[Answer] | None:
+        """What another process answers for each of some checked events; `None` where they are to be written here.
+
+        `write` is what this process writes by, should it be the one that writes for all.
+        """
+
+    def close(self) -> None:
+        """Takes nothing more, and answers what was taken."""
 
 
 class Journal:
     """Appends to a ledger and reads it.
 
     `keys` sign the log and know the erased; `now` gives the present instant in microseconds; `random_bytes(n)` n bytes
-    fit for secrets; `judge` what else an event is refused for; `seen` remembers the newest checkpoint; `pause` lets
-    other threads run for an instant, so that they may share a commit.
+    fit for secrets; `judge` what else an event is refused for; `seen` remembers the newest checkpoint; `patience` for how many
+    seconds an append waits for those of other threads, so that they share a commit.
     """
 
     def __init__(
@@ -88,7 +85,8 @@ class Journal:
         judge: Judge | None = None,
         seen: Seen | None = None,
         origin: str | None = None,
-        pause: Callable[[], None] = lambda: None,
+        patience: float = 0.0,
+        peers: Peers | None = None,
     ) -> None:
         self.store = store
         self.keys = keys
@@ -97,7 +95,8 @@ class Journal:
         self._judge = judge
         self._world = World()
         self.log = LogHead(origin or store.origin, keys, Unseen() if seen is None else seen)
-        self._group: Group[e.Event, Recorded] = Group(self._append_each, pause)
+        self._peers = peers
+        self._group: Group[tuple[e.Event, ...], list[Answer]] = Group(self._write, patience)
 
     @property
     def id_type(self) -> IdType:
@@ -105,8 +104,11 @@ class Journal:
         return self.store.id_type
 
     def use(self, keys: Keys) -> None:
-        """Goes on with other keys of the same log."""
+        """Goes on with other keys of the same log, and writes for nobody who still has the old ones."""
         self.keys = self.log.keys = keys
+        if self._peers is not None:
+            self._peers.close()
+            self._peers = None
 
     def head(self) -> Head:
         """The size of the ledger, and when its last event was recorded."""
@@ -118,17 +120,29 @@ class Journal:
         Threads that append at once share a transaction. Raises EventError with every reason for which it is refused;
         StoreError, StoreBusyError, KeyFileError.
         """
-        return self._group.ask(event)
+        # Here, and not by who writes for all: meanwhile the last group's commit may be under way.
+        (answer,) = self._group.ask((checked_again(event, self.id_type),))
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
-    def _append_each(self, events: Sequence[e.Event]) -> list[Recorded | BaseException]:
-        """Appends those of some events that are admitted; the others have their refusal as answer."""
+    def _write(self, asked: Sequence[tuple[e.Event, ...]]) -> list[list[Answer]]:
+        """Appends what several threads ask, each some events, in one transaction; here or by another process."""
+        events = [event for several in asked for event in several]
+        answers = None if self._peers is None else self._peers.hand(events, self._group.ask)
+        left = iter(self._append_each(events) if answers is None else answers)
+        return [list(islice(left, len(several))) for several in asked]
+
+    def _append_each(self, events: Sequence[e.Event]) -> list[Answer]:
+        """Appends those of some checked events that are admitted; the others have their refusal as answer."""
         try:
-            with self.writing() as writer:
+            named = Named.by(events)
+            with self.writing(named) as writer:
                 position = writer.head.size
                 refused: dict[int, list[Problem]] = {}
-                for one in writer.add(events):
+                for one in writer.add_normalised(list(enumerate(events)), named):
                     refused.setdefault(one.place, []).append(one.problem)
-                answers: list[Recorded | BaseException] = []
+                answers: list[Answer] = []
                 for place in range(len(events)):
                     if place in refused:
                         answers.append(EventError(refused[place]))
@@ -151,10 +165,14 @@ class Journal:
             return Span(start, writer.head.size, writer.recorded_at)
 
     @contextmanager
-    def writing(self) -> Iterator[Writer]:
-        """An exclusive batch that may be added to in pieces; committed at the end of the block unless it raises."""
+    def writing(self, named: Named | None = None) -> Iterator[Writer]:
+        """An exclusive batch that may be added to in pieces; committed at the end of the block unless it raises.
+
+        `named` are those whom its first events are about: they are read with the head.
+        """
         self.keys.signing()
         with self.store.writing() as transaction:
+            transaction.look_ahead({} if named is None else named.by_party())
             head = transaction.head()
             edge = self.log.take(transaction)
             world = self._caught_up(transaction, head.size)
@@ -166,23 +184,29 @@ class Journal:
                 transaction, self.id_type, head, recorded_at, world, edge, self.keys, self._random_bytes, self._judge
             )
             yield writer
-            signed = transaction.checkpoint()
             if edge.size > head.size:
                 signed = self.log.sign(edge)
                 transaction.grow(edge.changed(), signed)
+            else:
+                signed = transaction.checkpoint()
             self.log.bury(writer.buried)
         self.log.keep(signed, edge)
+        if writer.world is world:
+            self._world = world.at(writer.head.size)
 
     def _caught_up(self, transaction: Writing, size: int) -> World:
         """The world at the head, from what was read of it before. Only what is committed is kept for later."""
+        known = self._world
+        if known.size == size:
+            return known
         # An older copy may have been restored in the ledger's place.
-        world = World() if self._world.size > size else self._world.copy()
+        world = World() if known.size > size else known.copy()
         for entry in transaction.globals(size, world.size):
             event = unsealed(entry, self.id_type)
             world.apply(event, entry.recorded_at if event.effective_at is None else event.effective_at)
         world.size = size
         self._world = world
-        return world.copy()
+        return world
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Read]:
         """The events at positions in [start, stop), in order; to the head without `stop`."""
@@ -198,153 +222,6 @@ class Journal:
 
     def _read(self, entry: Entry) -> Read:
         return Read(entry.position, entry.recorded_at, entry.kind, unseal(entry, self.id_type))
-
-
-class Writer:
-    """A batch in the making. All of its events are recorded at one instant."""
-
-    def __init__(
-        self,
-        transaction: Writing,
-        id_type: IdType,
-        head: Head,
-        recorded_at: int,
-        world: World,
-        edge: Edge,
-        keys: Keys,
-        random_bytes: Callable[[int], bytes],
-        judge: Judge | None,
-    ) -> None:
-        self.head = head
-        self.recorded_at = recorded_at
-        self.buried: list[bytes] = []
-        """The tombstones of those whom this batch erases."""
-        self._transaction = transaction
-        self._id_type = id_type
-        self._world = world
-        self._edge = edge
-        self._keys = keys
-        self._random_bytes = random_bytes
-        self._judge = judge
-
-    def add(self, events: Sequence[e.Event]) -> list[Refused]:
-        """Adds those of the events that are admitted, and says why the others are not.
-
-        After a refusal the batch must not be committed, unless an event more or less is no matter: raise.
-        """
-        refused: list[Refused] = []
-        fitting: list[tuple[int, e.Event]] = []
-        for index, event in enumerate(events):
-            try:
-                # What is made in Python has not been checked as a document is when it is read.
-                fitting.append((index, checked(type(event), msgspec.to_builtins(event), self._id_type)))
-            except EventError as error:
-                refused += [Refused(index, problem) for problem in error.problems]
-        return sorted(refused + self.add_normalised(fitting), key=lambda one: one.place)
-
-    def add_normalised(self, fitting: Sequence[tuple[int, e.Event]]) -> list[Refused]:
-        """Adds events whose ids are in the ledger's form already, each with its place, as `add` does."""
-        refused: list[Refused] = []
-        parties = self._parties(event for _, event in fitting)
-        pending = _Pending([], [])
-        for index, event in fitting:
-            problems = refusals(event, self.recorded_at, parties, self._world)
-            if self._judge is not None and not problems:
-                problems = list(self._judge(event, self._world.policy))
-            if problems:
-                refused += [Refused(index, problem) for problem in problems]
-            elif isinstance(event, e.SubjectErased):
-                self._flush(pending)
-                self._erase(event, pending, parties)
-            else:
-                problems = self._admit(event, pending, parties)
-                refused += [Refused(index, problem) for problem in problems]
-        self._flush(pending)
-        return refused
-
-    def _admit(self, event: e.Event, pending: _Pending, parties: Parties) -> list[Problem]:
-        """Takes an event among those to append, unless what it says publicly is too long for an entry of the log."""
-        draft = split(event, self.recorded_at)
-        if draft.everyones and len(canonical_bytes(draft.public)) > LONGEST_ENTRY:
-            told = f"{event.kind}: it takes more than {LONGEST_ENTRY} bytes, without a policy's document"
-            return [Problem(told, remedy="say it in several events")]
-        position = self.head.size + len(pending.drafts)
-        policy = notice = None
-        match event:
-            case (
-                e.ChoiceRecorded(notice=e.NoticeRef(id=name, version=version))
-                | e.NoticeDelivered(notice=str() as name, version=version)
-            ):
-                notice = self._world.notice_digest(name, version)
-            case _:
-                pass
-        if isinstance(event, e.ChoiceRecorded | e.NoticeDelivered) and self._world.policy is not None:
-            policy = self._world.policy.digest
-        pending.drafts.append((draft, policy, None if draft.everyones else notice))
-        if event.everyones:
-            effective = self.recorded_at if event.effective_at is None else event.effective_at
-            self._world.apply(event, effective)
-        for fact in facts(event, position, self.recorded_at, self._id_type):
-            pending.facts.append(fact)
-            parties.apply(fact)
-        return []
-
-    def _parties(self, events: Iterable[e.Event]) -> Parties:
-        """What the ledger knows of the parties that these events are about."""
-        subjects: set[Id] = set()
-        organisations: set[Id] = set()
-        for event in events:
-            subjects.update(people(event))
-            if isinstance(event, e.ChoiceRecorded) and event.organisation is not None:
-                organisations.add(event.organisation)
-        known: list[Fact] = []
-        if subjects:
-            known += self._transaction.facts_of(Party.SUBJECT, subjects)
-        if organisations:
-            known += self._transaction.facts_of(Party.ORGANISATION, organisations)
-        parties = Parties(known)
-        if subjects and self._transaction.entombed():
-            key_of = {self._keys.tombstone(one): one for one in subjects}
-            for key in self._transaction.tombstones(key_of):
-                parties.bury(key_of[key])
-        return parties
-
-    def _erase(self, event: e.SubjectErased, pending: _Pending, parties: Parties) -> None:
-        """Destroys what the ledger holds of a person under every id, and appends that this was done."""
-        everyone = [event.subject, *aliases_of(self._transaction, event.subject)]
-        keys = [self._keys.tombstone(one) for one in everyone]
-        gone = [oblivion(self._transaction, one) for one in everyone]
-        position = self.head.size
-        pending.drafts.append((split(event, self.recorded_at, keys), None, None))
-        self._flush(pending)
-        self._transaction.forget(
-            Oblivion(
-                [part for one in gone for part in one.parts],
-                [row for one in gone for row in one.rows],
-                [row for one in gone for row in one.names],
-            ),
-            [Tombstone(key, position) for key in keys],
-        )
-        self.buried += keys
-        for one in everyone:
-            parties.bury(one)
-
-    def _flush(self, pending: _Pending) -> None:
-        """Appends what was admitted since the last time."""
-        if not pending.drafts:
-            return
-        entries: list[Entry] = []
-        salts = self._random_bytes(SALT_BYTES * sum([len(draft.bodies) for draft, _, _ in pending.drafts]))
-        used = 0
-        for position, (draft, policy, notice) in enumerate(pending.drafts, start=self.head.size):
-            end = used + SALT_BYTES * len(draft.bodies)
-            entries.append(seal(draft, position, self.recorded_at, salts[used:end], policy, notice))
-            used = end
-        self._transaction.append(entries, pending.facts)
-        self._edge.extend([entry.leaf for entry in entries])
-        self.head = Head(self.head.size + len(entries), self.recorded_at)
-        pending.drafts.clear()
-        pending.facts.clear()
 
 
 def _numbered(refused: Refused) -> Problem:

@@ -14,6 +14,8 @@ from sayso.ledger.log.note import Signer, VerifierKey
 
 SECRET_BYTES = 32
 TAG = b"sayso:tombstone:1\n"
+NOBODY = ""
+"""An id that nobody can have: its tombstone tells whether a secret is the ledger's."""
 
 
 @dataclass(frozen=True)

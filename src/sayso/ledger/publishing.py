@@ -23,6 +23,8 @@ from sayso.ledger.log.tiles import HEIGHT, WIDTH, Tile, bundle, bundle_path, lev
 from sayso.ledger.store import Reading
 
 CHECKPOINT, KEYS, DOCUMENTS, TILES = "checkpoint", "keys", "document", "tile"
+_LONGEST = 1 << 20
+"""More bytes than any checkpoint has."""
 
 
 class Published(NamedTuple):
@@ -79,6 +81,8 @@ def _before(reading: Reading, directory: Path, head: Checkpoint) -> int | None:
             )
         return None
     try:
+        if not path.is_file() or path.stat().st_size > _LONGEST:
+            raise VerificationError("it is no file, or too long")
         seen = checkpoint.unverified(path.read_text("utf-8"))
     except (UnicodeDecodeError, VerificationError) as error:
         raise RollbackError(str(Problem("expected the checkpoint of this log", file=str(path)))) from error

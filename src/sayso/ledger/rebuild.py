@@ -8,7 +8,7 @@ from itertools import zip_longest
 import msgspec
 
 from sayso.errors import VerificationError
-from sayso.ledger.entry import PrivatePart, unseal
+from sayso.ledger.entry import Entry, PrivatePart, unseal
 from sayso.ledger.facts import Fact, facts, first_row
 from sayso.ledger.identity import IdType
 from sayso.ledger.log.merkle import HASH_BYTES
@@ -17,11 +17,23 @@ from sayso.ledger.log.words import from_base64
 from sayso.ledger.store import Reading, Store, Tombstone
 
 _FULL = WIDTH * HASH_BYTES
+_AT_ONCE = 10_000
+
+
+def entries(reading: Reading) -> Iterator[Entry]:
+    """Every entry, in order, up to a gap of many: one event at a position far away is damage, and nothing to count up to."""
+    for start in range(0, reading.head().size, _AT_ONCE):
+        found = False
+        for entry in reading.entries(start, start + _AT_ONCE):
+            found = True
+            yield entry
+        if not found:
+            return
 
 
 def derived(reading: Reading, id_type: IdType) -> Iterator[Fact]:
     """The facts that the events say, in order."""
-    for entry in reading.entries():
+    for entry in entries(reading):
         event = None if entry.everyones else unseal(entry, id_type)
         if event is not None:
             yield from facts(event, entry.position, entry.recorded_at, id_type)
@@ -30,7 +42,7 @@ def derived(reading: Reading, id_type: IdType) -> Iterator[Fact]:
 def derived_tiles(reading: Reading) -> Iterator[tuple[int, int, bytes]]:
     """The level, index and hashes of each tile that the entries make, a level's in order."""
     edge = Edge()
-    for entry in reading.entries():
+    for entry in entries(reading):
         edge.extend([entry.leaf])
         if edge.size % WIDTH == 0:
             yield from (
@@ -41,7 +53,7 @@ def derived_tiles(reading: Reading) -> Iterator[tuple[int, int, bytes]]:
 
 def derived_tombstones(reading: Reading) -> Iterator[Tombstone]:
     """The tombstones that erasures say."""
-    for entry in reading.entries():
+    for entry in entries(reading):
         if entry.kind == "subject.erased":
             for part in entry.parts:
                 said = msgspec.json.decode(part.body) if isinstance(part, PrivatePart) else {}

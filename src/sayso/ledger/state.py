@@ -6,7 +6,7 @@ Both are read from the store as far as an event needs them, and go along with th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sayso import instant
@@ -80,6 +80,7 @@ class Parties:
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         self._states: dict[tuple[int, Id], PartyState] = {}
+        self.any_erased = False
         for fact in facts:
             self.apply(fact)
 
@@ -93,6 +94,7 @@ class Parties:
 
     def bury(self, one: Id) -> None:
         """Takes in that somebody was erased."""
+        self.any_erased = True
         self._states[Party.SUBJECT, one] = PartyState(erased=True)
 
     def subject(self, one: Id) -> PartyState:
@@ -138,6 +140,10 @@ class World:
             self.declared,
             self.key,
         )
+
+    def at(self, size: int) -> World:
+        """The same, of a ledger that grew to a size by what is no part of it. The two share what they hold."""
+        return replace(self, size=size)
 
     def apply(self, event: Event, effective_at: int) -> None:
         """Takes in one more event."""

@@ -6,7 +6,7 @@ what is asked raises StoreError, or StoreBusyError where trying again may work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,9 @@ class Reading(Protocol):
     def checkpoint(self) -> str:
         """The signed checkpoint of the log at its head."""
 
+    def nobody(self) -> bytes:
+        """The tombstone of nobody, by which a wrong erasure secret is told."""
+
     def tile(self, tile: Tile) -> bytes:
         """The hashes of a tile of the log's tree. Raises VerificationError where it holds fewer than asked for."""
 
@@ -86,6 +89,12 @@ class Writing(Reading, Protocol):
 
     What it reads includes what it wrote.
     """
+
+    def look_ahead(self, wanted: Mapping[int, Collection[Id]]) -> None:
+        """Reads at once what will be asked first: the head, the checkpoint, and the facts of these, by party.
+
+        Nothing depends on it but how long the transaction takes.
+        """
 
     def append(self, entries: Sequence[Entry], facts: Iterable[Fact]) -> None:
         """Adds entries, whose positions go on from the head, and their facts."""
@@ -133,7 +142,13 @@ class Store(Reading, Protocol):
         """What the store itself finds wrong with its tables: pages, indexes, references, counts of payloads."""
 
     def backup(self, path: Path) -> None:
-        """Writes a copy, as of one moment, to a file that is not there yet; others may write meanwhile."""
+        """Writes a copy, as of one moment, as a ledger in an SQLite file that is not there yet; others may write meanwhile."""
+
+    def unscrubbed(self) -> bool:
+        """Whether the store's files still hold what was erased, as far as it knows."""
+
+    def scrub(self) -> tuple[str, ...]:
+        """Makes the store's files give up what was erased, as far as they can. What is left is told of, in a few words."""
 
     def payloads(self) -> Mapping[int, bytes]:
         """Every payload of a fact, canonical JSON, by its code. A code never changes its meaning."""

@@ -6,6 +6,7 @@ cannot be read, and whatever no row answers, is `unreadable`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -15,8 +16,9 @@ from sayso.plan.snapshot import Dimensions, Snapshot
 from sayso.policy.verdict import Outcome
 
 VERDICTS = ("row", "result", "territory", "category", "subject", "id", "position")
-SUBDIVISION = "^[A-Z]{2}-[A-Z0-9]{1,3}$"
-WELL_FORMED = "^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
+SUBDIVISION = r"^[A-Z]{2}-[A-Z0-9]{1,3}\z"
+WELL_FORMED = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?\z"
+"""What written territories look like, to their very end: `$` is before a last newline, to some engines."""
 NUMBERED = ("row", "number", "id", "position")
 KEYED = ("row", "key", "category", "person")
 UNREADABLE, STALE, NO_SUBJECT, RESERVED = range(4)
@@ -54,8 +56,9 @@ class Shape:
 
     The table has `row` (int64), `category` (string), `collected` (int64, microseconds), and where `several` is false
     `subject`, else `subjects` (a list of structs of `id` and `role`); where so flagged `written` (string), `reserved`
-    (boolean, whether reserved from this use) and `malformed` (boolean, whether something in a column whose null is
-    merely absent could not be read). What else could not be read is null.
+    (boolean, whether reserved from this use), `malformed` (boolean, whether something in a column whose null is
+    merely absent could not be read) and `stale` (boolean, whether the snapshot is too old now, for a plan that is kept
+    and run later). What else could not be read is null.
     """
 
     several: bool = False
@@ -65,10 +68,17 @@ class Shape:
     malformed: bool = False
     account: bool = False
     """Whether there is a column `account`, and the use asks for it."""
+    stale: bool = False
 
 
 def verdicts(
-    corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions, *, stale: bool = False
+    corpus: ir.Table,
+    shape: Shape,
+    tables: Tables,
+    dimensions: Dimensions,
+    *,
+    stale: bool = False,
+    carried: Sequence[str] = (),
 ) -> ir.Table:
     """The columns VERDICTS, one row for every row of the corpus, in no order.
 
@@ -76,41 +86,51 @@ def verdicts(
     the record, -2 for none; `category` one of its category names, -1 for none; `subject` is the index of the subject
     that the verdict is about, -1 for none. Of a denied record `position` is that of the event behind the denial, and
     where records have several subjects `id` is that subject; else null. `stale` says that the snapshot is too old to be used.
+    Columns of the corpus that are `carried` stand beside; they have names of their own.
     """
     read = _read(corpus, shape, tables, dimensions)
     asked = _asked(read, shape, tables, dimensions)
     judged = _judge(asked, tables, shape)
     if not shape.several:
         counted = shape.role not in dimensions.unasked
-        return _settle(judged.mutate(anybody=ibis.literal(counted)), shape, counted=counted, stale=stale)
+        judged = judged.mutate(anybody=ibis.literal(counted))
+        return _settle(judged, shape, counted=counted, stale=stale, carried=carried)
     order = judged.severity.cast("int64") * SHIFT + judged.index
+    own = judged.subject.fill_null(UNKNOWN_ID[judged.subject.type().is_integer()])
+    # What is the record's own is the same in all of its rows.
+    whole = {name: judged[name].arbitrary() for name in (*_of_record(shape), *carried)}
     least = judged.group_by("row").agg(
         least=order.min(),
         found=judged.result.argmin(order),
         where=judged.territory.argmin(order),
-        own=judged.subject.fill_null(UNKNOWN_ID[judged.subject.type().is_integer()]).argmin(order),
+        own=own.argmin(order),
         behind_it=judged.position.fill_null(NOWHERE).argmin(order),
         about_it=judged.about.argmin(order),
         anyone=(judged.role == 0).any(),
+        first=ibis.ifelse(judged.index == 0, judged.subject, ibis.null(judged.subject.type())).max(),
+        **whole,
     )
-    least = least.rename(of="row")
-    joined = read.left_join(least, read.row == least.of)
-    nobody = joined.of.isnull()
-    unread = joined.unread | joined.subjects.isnull()
-    severity = ibis.cases((unread, 0), (nobody, dimensions.nobody_severity), else_=joined.least // SHIFT)
+    unread = least.unread.fill_null(True)
+    nobody = ~unread & least.nobody
+    severity = ibis.cases((unread, 0), (nobody, dimensions.nobody_severity), else_=least.least // SHIFT)
     said = ~unread & ~nobody
-    personal = said & (joined.about_it >= 0)
-    settled = joined.mutate(
+    personal = said & (least.about_it >= 0)
+    settled = least.mutate(
         severity=severity,
-        result=ibis.cases((unread, UNREADABLE), (nobody, dimensions.nobody), else_=joined.found).cast("int32"),
-        territory=ibis.ifelse(said, joined["where"], NONE),
-        about=ibis.ifelse(personal, (joined.least % SHIFT).cast("int32"), ABSENT),
-        first=joined.subjects[0]["id"],
-        whose=ibis.ifelse(personal & (severity < int(Outcome.NO_CHOICE)), joined.own, ibis.null(joined.own.type())),
-        position=ibis.ifelse(said, joined.behind_it, NOWHERE).nullif(NOWHERE),
-        anybody=joined.anyone.fill_null(False) | nobody,
+        result=ibis.cases((unread, UNREADABLE), (nobody, dimensions.nobody), else_=least.found).cast("int32"),
+        territory=ibis.ifelse(said, least["where"], NONE),
+        about=ibis.ifelse(personal, (least.least % SHIFT).cast("int32"), ABSENT),
+        whose=ibis.ifelse(personal & (severity < int(Outcome.NO_CHOICE)), least.own, ibis.null(least.own.type())),
+        position=ibis.ifelse(said, least.behind_it, NOWHERE).nullif(NOWHERE),
+        anybody=least.anyone | nobody,
     )
-    return _settle(settled, shape, counted=False, stale=stale)
+    return _settle(settled, shape, counted=False, stale=stale, carried=carried)
+
+
+def _of_record(shape: Shape) -> list[str]:
+    """Columns that say something of a record, whoever its subjects are."""
+    flagged = (("reserved", shape.reserved), ("stale", shape.stale))
+    return ["unread", "nobody", "number", *(name for name, there in flagged if there)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,22 +151,29 @@ class Packing:
         return self.territories * self.categories
 
 
-def numbered(verdicts: ir.Table, packing: Packing, *, several: bool, positions: bool) -> ir.Table:
+def numbered(
+    verdicts: ir.Table, packing: Packing, *, several: bool, positions: bool, number: str = "uint32"
+) -> ir.Table:
     """`verdicts` as narrow as it can be, for it is carried out of the engine record by record: the columns NUMBERED.
 
-    `number` (uint32) packs result, territory and category. There is an `id` only where records have `several`
+    `number` packs result, territory and category; it is of the type of that name, for an engine may have no `uint32`. There is an `id` only where records have `several`
     subjects, and a `position` only where some verdict may rest on an event.
     """
-    one = verdicts.result.cast("int64") * packing.territories + (verdicts.territory + -NONE)
-    columns = {"row": verdicts.row, "number": (one * packing.categories + (verdicts.category + 1)).cast("uint32")}
+    columns = {"row": verdicts.row, "number": packed(verdicts, packing).cast(number)}
     columns |= {"id": verdicts.id} if several else {}
     columns |= {"position": verdicts.position} if positions else {}
     return verdicts.select(**columns)
 
 
+def packed(verdicts: ir.Table, packing: Packing) -> ir.IntegerColumn:
+    """A verdict's result, territory and category as one number."""
+    one = verdicts.result.cast("int64") * packing.territories + (verdicts.territory + -NONE)
+    return one * packing.categories + (verdicts.category + 1)
+
+
 def plain(shape: Shape, dimensions: Dimensions) -> bool:
     """Whether a corpus is one of records with one subject that counts, of which nothing but that person is asked."""
-    return not (shape.several or shape.reserved or shape.account or shape.role in dimensions.unasked)
+    return not (shape.several or shape.reserved or shape.account or shape.stale or shape.role in dimensions.unasked)
 
 
 def keyed(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions) -> ir.Table:
@@ -210,8 +237,7 @@ def combinations(corpus: ir.Table, shape: Shape, tables: Tables, dimensions: Dim
             "account_behind": asked.account_behind,
         }
     )  # fmt: skip
-    order = asked.row * SHIFT + asked.index
-    return asked.mutate(example=example, order=order).group_by("asked").agg(example=ibis._.example.argmin(ibis._.order))
+    return asked.mutate(example=example).group_by("asked").agg(example=ibis._.example.argmin(ibis._.row))
 
 
 def strangers(corpus: ir.Table, shape: Shape, tables: Tables) -> ir.Table:
@@ -229,14 +255,13 @@ def _asked(read: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions)
         unasked = int(shape.role in dimensions.unasked)
         rows = read.mutate(index=ibis.literal(0, "int64"), role=ibis.literal(unasked))
     else:
-        held = read.filter(read.subjects.length() > 0)
-        one = held.mutate(
-            one=held.subjects.unnest(), index=ibis.range(0, held.subjects.length()).unnest().cast("int64")
-        )
-        role = ibis.literal(0)
+        one = _exploded(read)
+        role = ibis.literal(0, "int8")
         if dimensions.unasked:
             role = ibis.array(list(dimensions.unasked)).contains(one.one["role"]).fill_null(False).cast("int8")
-        rows = one.mutate(subject=one.one["id"], role=role).drop("one", "subjects")
+        # Of a record about nobody there is a row too, in which nobody counts.
+        role = ibis.ifelse(one.one["index"] < 0, ibis.literal(1, "int8"), role)
+        rows = one.mutate(subject=one.one["id"], index=one.one["index"], role=role).drop("one")
     known = _stepped(rows, "subject", tables.standing, tables.overflow, dimensions.absent)
     step = known.step
     if tables.accounts is not None:
@@ -247,6 +272,22 @@ def _asked(read: ir.Table, shape: Shape, tables: Tables, dimensions: Dimensions)
     asked = step * dimensions.size + offset
     unread = known.unread | known.subject.isnull()
     return known.mutate(asked=ibis.ifelse(unread, ibis.null("int64"), asked))
+
+
+def _exploded(read: ir.Table) -> ir.Table:
+    """A row for each subject of a record, `one`, with its place among them; one row, at -1, for a record of none."""
+
+    def subject(id: ir.Value, role: ir.Value, index: ir.Value) -> ir.StructValue:  # noqa: A002
+        return ibis.struct({"id": id, "role": role, "index": index.cast("int64")})
+
+    fields = read.subjects.type().value_type
+    nobody = ibis.array([subject(ibis.null(fields["id"]), ibis.null(fields["role"]), ibis.literal(ABSENT))])
+    placed = read.subjects.map(lambda one, index: subject(one["id"], one["role"], index))
+    return read.mutate(
+        unread=read.unread | read.subjects.isnull(),
+        nobody=(read.subjects.length() == 0).fill_null(False),
+        one=ibis.ifelse(read.subjects.length() > 0, placed, nobody).unnest(),
+    ).drop("subjects")
 
 
 def _stepped(rows: ir.Table, party: str, standing: ir.Table, overflow: ir.Table | None, absent: int) -> ir.Table:
@@ -312,12 +353,14 @@ def _judge(asked: ir.Table, tables: Tables, shape: Shape) -> ir.Table:
     )
 
 
-def _settle(judged: ir.Table, shape: Shape, *, counted: bool, stale: bool) -> ir.Table:
+def _settle(judged: ir.Table, shape: Shape, *, counted: bool, stale: bool, carried: Sequence[str]) -> ir.Table:
     """The one result of each record, from that of its subjects (`counted`: one always counts) and its own."""
     cases: list[tuple[ir.BooleanValue, int]] = []
     readable = judged.severity > int(Outcome.UNREADABLE)
     if stale:
         cases.append((readable, STALE))
+    elif shape.stale:
+        cases.append((readable & judged.stale.fill_null(True), STALE))
     if not counted:
         cases.append((~judged.anybody & (judged.severity > int(Outcome.NO_SUBJECT)), NO_SUBJECT))
     if shape.reserved:
@@ -325,12 +368,13 @@ def _settle(judged: ir.Table, shape: Shape, *, counted: bool, stale: bool) -> ir
         cases.insert(0, (unread, UNREADABLE))
         cases.append((judged.reserved & (judged.severity > int(Outcome.RESERVED)), RESERVED))
     columns = {"row": judged.row, "category": ibis.coalesce(judged.number, ABSENT).cast("int32")}
+    columns |= {name: judged[name] for name in carried}
     whose = judged.whose if shape.several else ibis.null(judged.subject.type())
     if not cases:
         return judged.select(
             **columns, result=judged.result, territory=judged.territory, subject=judged.about, id=whose,
             position=judged.position,
-        ).select(*VERDICTS)  # fmt: skip
+        ).select(*VERDICTS, *carried)  # fmt: skip
     of_record = ibis.cases(*cases, else_=-1)
     own = of_record == -1
     if shape.several:
@@ -342,4 +386,4 @@ def _settle(judged: ir.Table, shape: Shape, *, counted: bool, stale: bool) -> ir
         subject=ibis.cases((own, judged.about), (of_record == RESERVED, 0), else_=ABSENT),
         id=whose,
         position=ibis.ifelse(own, judged.position, ibis.null("int64")),
-    ).select(*VERDICTS)
+    ).select(*VERDICTS, *carried)

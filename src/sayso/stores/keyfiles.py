@@ -28,7 +28,7 @@ ERASED = "erased"
 SIGNING_VARIABLE, SECRET_VARIABLE = "SAYSO_SIGNING_KEY", "SAYSO_ERASURE_SECRET"
 _HEX = re.compile(rf"[0-9a-f]{{{2 * SECRET_BYTES}}}", re.ASCII)
 _OTHERS = stat.S_IRWXO | stat.S_IWGRP
-_MOST_BYTES = 4096
+_MOST_BYTES = 1 << 16
 SECTOR = 4096
 """So many bytes a disk writes whole or not at all."""
 
@@ -95,21 +95,12 @@ class KeyFiles:
 
     def public(self) -> tuple[VerifierKey, ...]:
         """Every public key that the log had, the newest last."""
-        path = self.directory / PUBLIC
-        try:
-            lines = path.read_text("utf-8").split("\n") if path.exists() else []
-        except (OSError, UnicodeDecodeError) as error:
-            raise self._unusable(f"`{PUBLIC}` cannot be read", error) from error
-        return tuple(VerifierKey.parse(line) for line in lines if line)
+        text = self._held(PUBLIC)
+        return tuple(VerifierKey.parse(line) for line in (text or "").split("\n") if line)
 
     def last(self) -> str | None:
         """The newest checkpoint that was signed here; `None` if there is none yet."""
-        try:
-            return (self.directory / SEEN).read_text("utf-8").rstrip(" ") or None
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise self._unusable(f"`{SEEN}` cannot be read", error) from error
+        return (self._held(SEEN) or "").rstrip(" ") or None
 
     def remember(self, checkpoint: str) -> None:
         """Remembers a checkpoint. A directory that may not be written, as of keys that are mounted, remembers nothing."""
@@ -126,7 +117,7 @@ class KeyFiles:
         if not os.access(self.directory, os.W_OK, effective_ids=True):
             return
         try:
-            number = os.open(self.directory / ERASED, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            number = os.open(self.directory / ERASED, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o600)
             try:
                 os.write(number, "".join(f"{one.hex()}\n" for one in tombstones).encode())
                 os.fsync(number)
@@ -137,12 +128,7 @@ class KeyFiles:
 
     def buried(self) -> frozenset[bytes]:
         """The tombstones kept here."""
-        try:
-            lines = (self.directory / ERASED).read_text("ascii").split("\n")
-        except FileNotFoundError:
-            return frozenset()
-        except (OSError, UnicodeDecodeError) as error:
-            raise self._unusable(f"`{ERASED}` cannot be read", error) from error
+        lines = (self._held(ERASED, most=None) or "").split("\n")
         return frozenset(bytes.fromhex(line) for line in lines if _HEX.fullmatch(line))
 
     def retire(self) -> None:
@@ -169,13 +155,25 @@ class KeyFiles:
             self._write(PUBLIC, text, mode=0o644)
 
     def _text(self, variable: str, name: str) -> str | None:
-        if variable in self._environment:
-            return self._environment[variable]
+        """A secret, by the environment or a file that others may not read."""
+        return self._environment[variable] if variable in self._environment else self._held(name, secret=True)
+
+    def _held(self, name: str, *, secret: bool = False, most: int | None = _MOST_BYTES) -> str | None:
+        """What a file of the directory holds; `None` where there is none.
+
+        Raises KeyFileError for what is no file (a pipe would be waited for, a device never ends), is longer than `most`
+        bytes, or no text; and for a `secret` that others may read.
+        """
         path = self.directory / name
         try:
-            with path.open("rb") as file:
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
                 found = os.fstat(file.fileno())
-                if found.st_mode & _OTHERS:
+                if not stat.S_ISREG(found.st_mode) or (most is not None and found.st_size > most):
+                    told = f"`{name}` cannot be read: expected a file" + (
+                        "" if most is None else f" of at most {most} bytes"
+                    )
+                    raise KeyFileError(Problem(told, file=str(self.directory), remedy="check the keys' directory"))
+                if secret and found.st_mode & _OTHERS:
                     raise KeyFileError(
                         Problem(
                             f"key `{name}` may be read by others, or written by its group (mode {found.st_mode & 0o777:o})",
@@ -183,7 +181,7 @@ class KeyFiles:
                             remedy=f"run `chmod 600 {path}`; if others may have read it, change the key",
                         )
                     )
-                return file.read(_MOST_BYTES).decode("ascii")
+                return file.read().decode("utf-8")
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:

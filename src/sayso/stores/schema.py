@@ -42,8 +42,8 @@ def is_known(found: str) -> bool:
     return any(script.revision == found for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions())
 
 
-def upgrade(connection: sa.Connection, id_type: IdType, founding: Founding) -> None:
-    """Brings the tables to `HEAD`, within the transaction that is open on the connection.
+def upgrade(connection: sa.Connection, id_type: IdType, founding: Founding, *, to: str = HEAD) -> None:
+    """Brings the tables to a revision, by default the newest, within the transaction that is open on the connection.
 
     A ledger from before there was a log gets one, over the events that it holds.
     """
@@ -54,4 +54,4 @@ def upgrade(connection: sa.Connection, id_type: IdType, founding: Founding) -> N
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes |= {"connection": connection, "id_type": id_type, "founding": founding}
-    command.upgrade(config, HEAD)
+    command.upgrade(config, to)

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from sayso.errors import StoreBusyError, StoreError
-from sayso.ledger.entry import Entry
-from sayso.ledger.facts import COLUMNS, Fact
-from sayso.ledger.identity import Id, IdType
-from sayso.ledger.log.tiles import Tile
-from sayso.ledger.store import Head
+from sayso.ledger.facts import COLUMNS
+from sayso.ledger.identity import IdType
 from sayso.stores import columns as facts_as_columns
 from sayso.stores import schema
 from sayso.stores.faults import reported
 from sayso.stores.schema import Founding
-from sayso.stores.session import SqliteReading, SqliteWriting
+from sayso.stores.session import Answer, Left, SqlReading, SqlWriting
+from sayso.stores.sql import SqlStore
 
 APPLICATION_ID = 0x53617953
 """`SayS`, by which the file says what it is (SQLite file format, section 1.3.17)."""
@@ -34,6 +34,11 @@ _TABLES = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
 _MISCOUNTED = (
     "SELECT code FROM payloads LEFT JOIN (SELECT code, count(*) AS used FROM facts GROUP BY code) USING (code)"
     " WHERE uses <> ifnull(used, 0) LIMIT 3"
+)
+
+_GIVEN_OUT = (
+    "SELECT NOT EXISTS (SELECT 1 FROM payloads) OR EXISTS (SELECT 1 FROM sqlite_sequence"
+    " WHERE name = 'payloads' AND seq >= (SELECT max(code) FROM payloads))"
 )
 
 
@@ -79,45 +84,85 @@ def open_ledger(path: Path, found_log: Callable[[], Founding], *, wait: float = 
             with engine.connect() as connection:
                 said = _said(connection)
             return SqliteStore(path, engine, IdType(said["id_type"]), said["origin"], wait)
+        except (LookupError, ValueError) as error:  # what a ledger says of itself, or its tables, in other words
+            engine.dispose()
+            raise StoreError(f"ledger `{path}` is damaged; restore it from a backup") from error
         except BaseException:
             engine.dispose()
             raise
 
 
-class SqliteStore:
+class SqliteDriver:
+    """A `sayso.stores.session.Driver` over a connection of Python's own driver."""
+
+    among = "IN (SELECT value FROM json_each(?))"
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def listed(self, values: Sequence[Any]) -> str:
+        """Several values as one."""
+        return json.dumps(values)
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows that a query gives."""
+        return self._connection.execute(query, values).fetchall()
+
+    def ask(self, query: str, values: Sequence[Any] = ()) -> Answer:
+        """Runs a query, whose rows are fetched when they are wanted."""
+        return self._connection.execute(query, values).fetchall
+
+    def run(self, query: str, several: Iterable[Sequence[Any]] = ((),)) -> None:
+        """Runs a query for each of several sequences of values."""
+        self._connection.executemany(query, several)
+
+    def put(self, _table: str, query: str, several: Sequence[Sequence[Any]]) -> None:
+        """Changes rows of a table, as `run` does."""
+        self._connection.executemany(query, several)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Adds rows to a table."""
+        self._connection.executemany(_insertion(table, tuple(columns)), rows)
+
+
+@cache
+def _insertion(table: str, columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+class SqliteStore(SqlStore):
     """A `sayso.ledger.store.Store` in one SQLite file. Threads may share it; processes open the file each for itself."""
 
     def __init__(self, path: Path, engine: sa.Engine, id_type: IdType, origin: str, wait: float) -> None:
+        super().__init__(id_type, origin)
         self.path = path
         self._engine = engine
-        self._id_type = id_type
-        self._origin = origin
         self._wait = wait
-        self._known: dict[int, bytes] = {}
         # Threads queue here: SQLite's own waiting polls, and is not fair.
         self._turn = Lock()
+        # Taken out of the pool by who writes first, and kept: the pool takes longer than a group's queries.
+        self._writer: sa.Connection | None = None
         self._to_scrub = False
-
-    @property
-    def id_type(self) -> IdType:
-        """The type of every id in the ledger."""
-        return self._id_type
-
-    @property
-    def origin(self) -> str:
-        """The name of the log, fixed when it was made."""
-        return self._origin
+        self._forgot = False
 
     @contextmanager
-    def writing(self) -> Iterator[SqliteWriting]:
+    def writing(self) -> Iterator[SqlWriting]:
         """An exclusive transaction, committed and durable at the end of the block, rolled back if it raises."""
         if not self._turn.acquire(timeout=self._wait):
             raise StoreBusyError(f"another thread holds ledger `{self.path}`; try again")
         try:
-            with reported(self.path), _exclusive(self._engine) as connection:
-                session = SqliteWriting(_driver(connection), self._known)
-                yield session
+            with reported(self.path):
+                if self._writer is None:
+                    self._writer = self._engine.connect()
+                driver = _driver(self._writer)
+                left, self._left = self._left, Left()
+                driver.execute("BEGIN IMMEDIATE")
+                with _ending(driver):
+                    session = SqlWriting(SqliteDriver(driver), self._known, left)
+                    yield session
+            self._left = session.left()
             self._to_scrub |= session.forgot
+            self._forgot |= session.forgot
             if self._to_scrub:
                 self._scrub()
         finally:
@@ -139,73 +184,18 @@ class SqliteStore:
         self._to_scrub = bool(busy)
 
     @contextmanager
-    def reading(self) -> Iterator[SqliteReading]:
+    def reading(self) -> Iterator[SqlReading]:
         """One unchanging view of the ledger for as long as the block lasts."""
         with self._session() as driver:
-            yield SqliteReading(driver, self._known)
-
-    def head(self) -> Head:
-        """The size and last recorded instant; size 0 and the earliest instant for an empty ledger."""
-        with self.reading() as session:
-            return session.head()
-
-    def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
-        """The entries at positions in [start, stop), in order; to the head without `stop`."""
-        with self.reading() as session:
-            yield from session.entries(start, stop)
-
-    def globals(self, upto: int | None = None, start: int = 0) -> Iterator[Entry]:
-        """The entries in [start, upto) that are about nobody in particular, in order."""
-        with self.reading() as session:
-            yield from session.globals(upto, start)
-
-    def facts_of(self, party: int, ids: Iterable[Id], upto: int | None = None) -> list[Fact]:
-        """The facts of these parties at positions below `upto`, in order of row."""
-        with self.reading() as session:
-            return session.facts_of(party, ids, upto)
-
-    def facts_naming(self, other: Id) -> list[Fact]:
-        """The facts in whose `other` this id stands, in order of row."""
-        with self.reading() as session:
-            return session.facts_naming(other)
-
-    def payloads(self) -> Mapping[int, bytes]:
-        """Every payload of a fact, canonical JSON, by its code."""
-        with self.reading() as session:
-            return session.payloads()
+            yield SqlReading(SqliteDriver(driver), self._known)
 
     def facts(
         self, upto: int | None = None, *, columns: Sequence[str] = COLUMNS, batch_rows: int = 65_536
     ) -> Iterator[pa.RecordBatch]:
         """The facts at positions below `upto`, in order of position, as columns (`sayso.ledger.facts.schema`)."""
         with self._session() as driver:
-            end = SqliteReading(driver, self._known).head().size if upto is None else upto
-            yield from facts_as_columns.scan(driver, self._id_type, end, columns, batch_rows)
-
-    def checkpoint(self) -> str:
-        """The signed checkpoint of the log at its head."""
-        with self.reading() as session:
-            return session.checkpoint()
-
-    def tile(self, tile: Tile) -> bytes:
-        """The hashes of a tile of the log's tree. Raises VerificationError where it holds fewer than asked for."""
-        with self.reading() as session:
-            return session.tile(tile)
-
-    def entombed(self) -> int:
-        """How many tombstones there are."""
-        with self.reading() as session:
-            return session.entombed()
-
-    def tombstones(self, keys: Iterable[bytes] | None = None) -> dict[bytes, int]:
-        """The position of the erasure by each of these keys that is a tombstone; of all tombstones without `keys`."""
-        with self.reading() as session:
-            return session.tombstones(keys)
-
-    def tiles(self) -> Iterator[tuple[int, int, int]]:
-        """The level, index and number of bytes of every tile."""
-        with self._session() as driver:
-            yield from driver.execute("SELECT level, place, length(hashes) FROM tiles ORDER BY level, place")
+            end = SqlReading(SqliteDriver(driver), self._known).head().size if upto is None else upto
+            yield from facts_as_columns.scan(driver, self.id_type, end, columns, batch_rows)
 
     def integrity(self) -> Iterator[str]:
         """What SQLite finds wrong with the file, and counts of payloads that are not those of the facts."""
@@ -213,29 +203,42 @@ class SqliteStore:
             for (told,) in driver.execute("PRAGMA integrity_check").fetchall():
                 if told != "ok":
                     yield f"SQLite says: {told.splitlines()[0]}"
-            if set(driver.execute(_TABLES).fetchall()) != _tables_of_today(self._id_type):
+            if set(driver.execute(_TABLES).fetchall()) != _tables_of_today(self.id_type):
                 yield "the tables are not declared as they should be"
             for table, *_ in driver.execute("PRAGMA foreign_key_check").fetchall():
                 yield f"a row of `{table}` refers to none"
             for (code,) in driver.execute(_MISCOUNTED).fetchall():
                 yield f"payload `{code}` is counted otherwise than the facts use it"
+            if driver.execute(_GIVEN_OUT).fetchone() != (1,):
+                yield "codes of payloads may be given out again"
 
     def backup(self, path: Path) -> None:
         """Writes a copy, as of one moment, to a file that is not there yet; others may write meanwhile."""
-        if path.exists():
-            raise StoreError(f"`{path}` is there already; give another path")
-        partial = path.with_name(f".{path.name}.partial")
-        partial.unlink(missing_ok=True)
-        try:
-            with reported(path), self._session(view=False) as driver:
-                driver.execute("VACUUM INTO ?", (str(partial),))
-            with partial.open("rb") as file:
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except OSError as error:
-            raise StoreError(f"the backup `{path}` could not be written: {error.strerror}") from error
-        finally:
-            partial.unlink(missing_ok=True)
+        with appearing(path) as partial, reported(path), self._session(view=False) as driver:
+            driver.execute("VACUUM INTO ?", (str(partial),))
+
+    def unscrubbed(self) -> bool:
+        """Whether the files may still hold what this store erased."""
+        return self._to_scrub or self._forgot
+
+    def scrub(self) -> tuple[str, ...]:
+        """Makes the files give up what was erased; what they do not give up is told of.
+
+        SQLite overwrites what it deletes, and not what it moved from one page to another before that: what an index held
+        may lie in the unused part of a page until that is written to again. So the file is written anew, which holds
+        writers up.
+        """
+        with self._turn:
+            try:
+                with self._session(view=False) as driver:
+                    driver.execute("PRAGMA temp_store = FILE").close()  # a ledger may be larger than memory
+                    driver.execute("VACUUM").close()
+                    driver.execute("PRAGMA temp_store = MEMORY").close()
+            except StoreBusyError:
+                return ("unused parts of the file, while another process holds it",)
+            self._forgot = False
+            self._scrub()
+            return ("the write-ahead log, until nobody reads an older view",) if self._to_scrub else ()
 
     @contextmanager
     def _session(self, *, view: bool = True) -> Iterator[sqlite3.Connection]:
@@ -251,7 +254,35 @@ class SqliteStore:
 
     def close(self) -> None:
         """Closes every connection."""
+        with self._turn:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
         self._engine.dispose()
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """A path to make a ledger at, which appears at another one, where nothing is yet, whole or not at all.
+
+    Raises StoreError where something is, or it cannot be written.
+    """
+    if path.exists():
+        raise StoreError(f"`{path}` is there already; give another path")
+    if not path.parent.is_dir():
+        raise StoreError(f"the copy `{path}` could not be written: its directory does not exist")
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.unlink(missing_ok=True)
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise StoreError(f"the copy `{path}` could not be written: {error.strerror}") from error
+    finally:
+        for left in path.parent.glob(f"{partial.name}*"):
+            left.unlink(missing_ok=True)
 
 
 def _engine(path: Path, wait: float) -> sa.Engine:
@@ -278,14 +309,22 @@ def _engine(path: Path, wait: float) -> sa.Engine:
 
 @contextmanager
 def _exclusive(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction in which nobody else writes, and which SQLAlchemy knows of, as migrations ask."""
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        try:
+        with _ending(_driver(connection)):
             yield connection
-            _driver(connection).execute("COMMIT")
-        finally:
-            if _driver(connection).in_transaction:
-                _driver(connection).execute("ROLLBACK")
+
+
+@contextmanager
+def _ending(driver: sqlite3.Connection) -> Iterator[None]:
+    """Commits the transaction that is open at the end of the block, and rolls it back if that raises."""
+    try:
+        yield
+        driver.execute("COMMIT")
+    finally:
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
 
 
 def _driver(connection: sa.Connection) -> sqlite3.Connection:

@@ -119,12 +119,12 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
         if last == 0:
             raise VerificationError("the inclusion proof is longer than the tree is high")
         if at & 1 or at == last:
-            found = node_hash(one, found)
+            found = sha256(b"\x01" + one + found).digest()
             while not at & 1 and at:
                 at >>= 1
                 last >>= 1
         else:
-            found = node_hash(found, one)
+            found = sha256(b"\x01" + found + one).digest()
         at >>= 1
         last >>= 1
     if last or not compare_digest(found, expected):
@@ -197,5 +197,5 @@ def check_subtree(start: int, stop: int) -> None:
 
 def _hashes(*given: bytes) -> None:
     # Two hashes of other lengths could join to the same bytes as two right ones.
-    if any(len(one) != HASH_BYTES for one in given):
+    if set(map(len, given)) != {HASH_BYTES}:
         raise VerificationError(f"expected hashes of {HASH_BYTES} bytes")

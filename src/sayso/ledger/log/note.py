@@ -24,9 +24,10 @@ ASSIGNED = (ED25519, ECDSA, 4, 5, 6)
 """The types of key that the specification assigns."""
 SEED_BYTES = KEY_BYTES = 32
 MOST_SIGNATURES = 100
-_NAME = re.compile(r"[^\s+]+")
+_NAME = re.compile(r"[^\s+\ud800-\udfff]+")
 _KEY_ID = re.compile(r"[0-9a-f]{8}", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+# Half a surrogate pair is in no UTF-8, but may be in text that was no UTF-8 where it came from.
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 
 
 class Signature(NamedTuple):

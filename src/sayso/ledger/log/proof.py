@@ -75,7 +75,7 @@ def parse(text: str) -> LogProof:
     found = _INDEX.fullmatch(lines.pop(0)) if lines else None
     if found is None or int(found[1]) > LARGEST:
         raise VerificationError("expected a proof to say `index` and a number without zeros before it")
-    path = [from_base64(one) for one in lines]
-    if len(path) > _MOST_HASHES or any(one is None or len(one) != HASH_BYTES for one in path):
+    path = tuple([one for one in map(from_base64, lines) if one is not None and len(one) == HASH_BYTES])
+    if len(path) != len(lines) or len(path) > _MOST_HASHES:
         raise VerificationError(f"expected a proof of at most {_MOST_HASHES} hashes of {HASH_BYTES} bytes in base64")
-    return LogProof(int(found[1]), tuple(one for one in path if one is not None), note, extra)
+    return LogProof(int(found[1]), path, note, extra)

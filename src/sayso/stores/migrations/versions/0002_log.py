@@ -16,6 +16,7 @@ from alembic import context, op
 
 from sayso import instant
 from sayso.ledger.commitment import SALT_BYTES, commit
+from sayso.ledger.keys import NOBODY
 from sayso.ledger.log import merkle
 from sayso.ledger.log.tiles import Edge
 from sayso.stores.tables import Blob, Int
@@ -33,6 +34,8 @@ def upgrade() -> None:
     op.add_column("events", sa.Column("document", Blob, nullable=True))
     op.drop_index("events_erasures", "events")
     op.rename_table("private", "private_before")
+    if op.get_bind().dialect.name == "postgresql":  # where a key keeps its name when its table gets another
+        op.execute("ALTER INDEX private_pkey RENAME TO private_before_pkey")
     op.create_table(
         "private",
         sa.Column("position", Int, sa.ForeignKey("events.position"), primary_key=True, autoincrement=False),
@@ -66,7 +69,8 @@ def upgrade() -> None:
     tiles = [{"level": level, "place": place, "hashes": hashes} for (level, place), hashes in edge.changed().items()]
     if tiles:
         connection.execute(_insert("tiles", "level", "place", "hashes"), tiles)
-    for name, value in (("origin", founding.origin), ("checkpoint", founding.sign(edge))):
+    said = {"origin": founding.origin, "checkpoint": founding.sign(edge), "nobody": founding.tombstone(NOBODY).hex()}
+    for name, value in said.items():
         connection.execute(_insert("ledger", "name", "value"), {"name": name, "value": value})
     op.drop_table("private_before")
 

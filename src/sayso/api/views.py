@@ -1,0 +1,52 @@
+"""Publishing a gate as SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sayso import wiring
+from sayso.api import sources
+from sayso.api.given import Instant, instant_of
+from sayso.api.policies import PolicyLike, policy_of
+from sayso.errors import UsageError
+from sayso.gate import views
+from sayso.gate.columns import Columns, columns_from_yaml
+from sayso.gate.job import Job
+from sayso.policy.facts import Use
+
+if TYPE_CHECKING:
+    from sayso.api.ledger import Ledger
+
+
+def publish_view(
+    ledger: Ledger,
+    example: str | Path | Sequence[str | Path],
+    *,
+    table: str,
+    into: str | Path,
+    purpose: str,
+    recipient: str,
+    columns: Columns | str | Path,
+    at: Instant | None = None,
+    position: int | None = None,
+    policy: PolicyLike | None = None,
+) -> dict[str, Any]:
+    """Writes the gate over a table as SQL for DuckDB and for Spark, and the manifest, which it gives (`docs/gate.md`).
+
+    `example` are files with the columns of the table, best all of its records: people who were erased are told by
+    them, and what a use that asks for the account is answered. Without `at`, `position` and `policy` it is a release.
+    Raises UsageError, CorpusError, StoreError, EngineError.
+    """
+    paths = sources.paths_of(example)
+    if paths is None:
+        raise UsageError(f"expected files with the columns of the table, got {type(example).__name__}")
+    mapped = columns if isinstance(columns, Columns) else columns_from_yaml(Path(columns))
+    parts, release = ledger.parts, at is None and position is None and policy is None
+    use = Use(purpose, recipient, parts.now() if at is None else instant_of(at))
+    job = Job(
+        use=use, release=release, inputs=paths, columns=mapped, output=Path(into), policy=policy_of(policy),
+        position=position,
+    )  # fmt: skip
+    return views.publish(job, table, wiring.engine(), wiring.viewing(), parts.reader, now=parts.now).manifest

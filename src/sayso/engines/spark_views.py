@@ -1,0 +1,66 @@
+"""Names that expressions and a Spark session share, for as long as a query needs them."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from contextlib import ExitStack
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
+
+from sayso.engines.joining import joined
+from sayso.gate.engine import Question
+from sayso.plan.gate import Tables
+
+_numbers = itertools.count()
+
+
+def frame_of(session: SparkSession, table: pa.Table) -> DataFrame:
+    """A table of ours as a frame."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what PySpark thinks of pandas, which is not used
+        return session.createDataFrame(table)
+
+
+class Views:
+    """Tables under names of their own in a session. One of no more than `broadcast` rows is sent to every executor."""
+
+    def __init__(self, session: SparkSession, *, broadcast: int) -> None:
+        self.session, self._broadcast, self._names = session, broadcast, ExitStack()
+
+    def __enter__(self) -> Views:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._names.close()
+
+    def frame(self, frame: DataFrame, schema: ibis.Schema) -> ir.Table:
+        """A frame, as expressions name it."""
+        name = f"sayso_{next(_numbers)}"
+        frame.createOrReplaceTempView(name)
+        self._names.callback(self.session.catalog.dropTempView, name)
+        return ibis.table(schema, name=name)
+
+    def arrow(self, table: pa.Table) -> ir.Table:
+        """A table of ours."""
+        return self.frame(self.sent(frame_of(self.session, table), table.num_rows), ibis.schema(table.schema))
+
+    def sent(self, frame: DataFrame, rows: int) -> DataFrame:
+        """A frame of so many rows, to be joined as is best."""
+        return f.broadcast(frame) if rows <= self._broadcast else frame
+
+    def tables(self, question: Question) -> Tables:
+        """The tables of a question's snapshot."""
+        return joined(question.snapshot, lambda _, table: self.arrow(table))
+
+    def sql(self, expression: ir.Table) -> DataFrame:
+        """What an expression says, of tables named before."""
+        return self.session.sql(str(ibis.to_sql(expression, dialect="pyspark")))
+
+    def fetched(self, expression: ir.Table) -> pa.Table:
+        """The rows of an expression, on the driver, of the types that it has."""
+        return self.sql(expression).toArrow().cast(expression.schema().to_pyarrow())
