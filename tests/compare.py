@@ -49,8 +49,8 @@ def by_reference(world: World, records: Sequence[Record]) -> list[Row]:
     return rows
 
 
-def snapshot(connection: Any, world: World) -> Snapshot:
-    """The snapshot of a world, its fold run as a relational query."""
+def snapshot(connection: Any, world: World, examples: list[Id] | None = None) -> Snapshot:
+    """The snapshot of a world, its fold run as a relational query. Those by whom a key is decided go into `examples`."""
     relevance = Relevance(world.context, world.known, world.use)
     events = _Events()
     people = events.rows({one: said for one, said in world.subjects.items() if one not in world.buried}, pa.int64())
@@ -70,6 +70,8 @@ def snapshot(connection: Any, world: World) -> Snapshot:
         known = world.known
 
         def persons(ids: Sequence[Id]) -> Mapping[Id, SubjectFacts]:
+            if examples is not None:
+                examples.extend(ids)
             return {one: known.subject(one) or SubjectFacts() for one in ids}
 
         return with_buried(build(relevance, table, of_people(), persons, pa.int64()), world.buried)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -19,9 +20,9 @@ from sayso import instant
 from sayso.api import Ledger, open_ledger
 from sayso.gate.columns import Columns, SubjectColumn
 from sayso.policy.decide import decide
-from sayso.policy.facts import Record, Use
+from sayso.policy.facts import Record, Subject, Use
 from sayso.policy.verdict import Verdict
-from tests.laws.platform import GRANT, REFUSAL, START, TOLD, happens, platform, posts
+from tests.laws.platform import GRANT, PEOPLE, REFUSAL, START, TOLD, happens, platform, posts
 from tests.tour import Clock
 
 COLUMNS = Columns(
@@ -31,6 +32,7 @@ COLUMNS = Columns(
     territory="territory",
     key="key",
 )
+LISTED = Columns((SubjectColumn("people"),), "collected", "category", key="key")
 AT = START + 10 * instant.DAY
 
 
@@ -82,11 +84,13 @@ def laid_out(table: pa.Table, random: Random, directory: Path) -> Path:
     return directory
 
 
-def gated(ledger: Ledger, table: pa.Table, seed: int) -> tuple[pa.Table, dict[int, tuple[Any, ...]], dict[str, Any]]:
+def gated(
+    ledger: Ledger, table: pa.Table, seed: int, columns: Columns = COLUMNS
+) -> tuple[pa.Table, dict[int, tuple[Any, ...]], dict[str, Any]]:
     """What came out, in order of key; what the report says of the denied, by key; and the counts."""
     with TemporaryDirectory() as temporary:
         corpus, output = laid_out(table, Random(seed), Path(temporary) / "in"), Path(temporary) / "out"
-        made = ledger.gate(corpus, purpose="genai", recipient="platform", columns=COLUMNS, into=output)
+        made = ledger.gate(corpus, purpose="genai", recipient="platform", columns=columns, into=output)
         assert made.permitted is not None
         permitted = [pq.read_table(path, partitioning=None) for path in sorted(made.permitted.rglob("*.parquet"))]
         denied = [pq.read_table(path, partitioning=None) for path in sorted(made.denied.rglob("*.parquet"))]
@@ -123,6 +127,67 @@ def test_counts_reconcile(ledger: Ledger, seed: int) -> None:
     assert permitted.equals(table.take(passed))
     assert sorted([*report, *passed]) == list(range(len(records)))
     reconciled(counts, expected, records)
+
+
+def crowded(seed: int, count: int) -> list[Record]:
+    """Records of up to twelve people each, some of them nobody known, some mentioned, some twice."""
+    random = Random(seed)
+
+    def subjects() -> tuple[Subject, ...]:
+        most = random.choice([1, 1, 2, 12])
+        # Those who may be used most of the time, so that much is let through.
+        who = [2, 2, 2, 2, 2, 2, 1, 3, PEOPLE]
+        roles = ["author", "author", "mentioned", None]
+        return tuple(Subject(random.choice(who), random.choice(roles)) for _ in range(random.randint(0, most)))
+
+    return [replace(record, subjects=subjects(), territory=None) for record in posts(seed, count, AT)]
+
+
+def listed(records: list[Record]) -> pa.Table:
+    """Records with their subjects in a list."""
+    people = [[{"id": one.id, "role": one.role} for one in record.subjects or ()] for record in records]
+    kind = pa.list_(pa.struct([("id", pa.int64()), ("role", pa.string())]))
+    table = written(records).drop_columns(["author", "mentioned"])
+    return table.append_column("people", pa.array(people, kind))
+
+
+@pytest.mark.slow
+@settings(max_examples=3, phases=[Phase.explicit, Phase.generate])
+@given(seed=st.integers(0, 2**32))
+def test_order_free_of_the_subjects_in_a_list(ledger: Ledger, seed: int) -> None:
+    records, random = crowded(seed, 150), Random(seed)
+    mixed = [
+        replace(one, subjects=tuple(random.sample(one.subjects or (), len(one.subjects or ())))) for one in records
+    ]
+    (first, report, counts), (second, other, later) = (gated(ledger, listed(r), seed, LISTED) for r in (records, mixed))
+    assert first.column("key").equals(second.column("key"))
+    assert {key: dict(row).get("reason") for key, row in report.items()} == {
+        key: dict(row).get("reason") for key, row in other.items()
+    }
+    assert counts["by_reason"] == later["by_reason"]
+    assert counts["by_ground"] == later["by_ground"]
+    assert counts["permitted"]
+    assert len(counts["by_reason"]) > 1
+
+
+@pytest.mark.slow
+@settings(max_examples=3, phases=[Phase.explicit, Phase.generate])
+@given(seed=st.integers(0, 2**32), subject=st.integers(1, PEOPLE), role=st.sampled_from(["author", "mentioned", None]))
+def test_restriction_is_monotone_by_further_subject_of_a_list(
+    ledger: Ledger, seed: int, subject: int, role: str | None
+) -> None:
+    """Beside one that counts, at any place of the list."""
+    random = Random(seed)
+    records = [one for one in crowded(seed, 150) if any(each.role != "mentioned" for each in one.subjects or ())]
+
+    def more(record: Record) -> Record:
+        held = list(record.subjects or ())
+        held.insert(random.randint(0, len(held)), Subject(subject, role))
+        return replace(record, subjects=tuple(held))
+
+    before, _, _ = gated(ledger, listed(records), seed, LISTED)
+    after, _, _ = gated(ledger, listed([more(record) for record in records]), seed, LISTED)
+    assert set(after.column("key").to_pylist()) <= set(before.column("key").to_pylist())
 
 
 def reconciled(counts: dict[str, Any], expected: list[Verdict], records: list[Record]) -> None:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.engines import direct as reading
+from sayso.engines import flat
 from sayso.engines.duckdb import DuckDBEngine
 from sayso.gate.columns import Columns, SubjectColumn
+from sayso.gate.snapshots import nobodys
 from sayso.gate.verify import verify
 from sayso.ledger import events as e
 from sayso.plan.direct import Direct, Index
-from sayso.plan.snapshot import Dimensions, Snapshot, overflow_schema, standing_schema
-from tests.gate.platform import COLLECTED, COLUMNS, Platform, corpus, denied, permitted, platform, records
+from sayso.plan.several import Subjects
+from sayso.policy.facts import Use
+from tests.gate.platform import COLLECTED, COLUMNS, START, Platform, corpus, denied, permitted, platform, records
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 NEAR = st.integers(-50, 50)
@@ -121,97 +126,123 @@ def test_it_takes_the_short_way_where_it_can(house: Platform, tmp_path: Path) ->
     assert asked == [True, True, False]
 
 
-# ── step functions ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-INT32 = pa.int32()
-Steps = dict[int, list[tuple[int, int]]]
-"""The steps of each person: when each begins, the first anywhere, and its class."""
+STRUCTS = pa.list_(pa.struct([("role", pa.string()), ("id", pa.int32())]))
 
 
-def held(steps: Steps, borders: tuple[int, ...] = ()) -> Snapshot:
-    """A snapshot of people with such steps, of one category and two places."""
-    rows, over = [], []
-    for one, own in steps.items():
-        more = len(own) > 3
-        kept = own[:1] if more else own
-        row: dict[str, Any] = {"subject": one, "more": more, "c0": own[0][1]}
-        for nth, (start, number) in enumerate(kept[1:], start=1):
-            row |= {f"b{nth}": start, f"c{nth}": number}
-        rows.append(row)
-        ends = [*(start for start, _ in own[1:]), None]
-        starts = [None, *(start for start, _ in own[1:])]
-        over += [
-            {"subject": one, "start": start, "until": until, "class": number}
-            for (_, number), start, until in zip(own, starts, ends, strict=True)
-            if more
-        ]
-    return Snapshot(
-        Dimensions(1000, borders, 1, 2, 1, (), 7, 0, 0, 0),
-        pa.Table.from_pylist(rows, standing_schema(pa.int64())),
-        pa.Table.from_pylist(over, overflow_schema(pa.int64())),
-        pa.table({}),
-        pa.table({"name": ["posts"], "cell": pa.array([0], INT32), "number": pa.array([0], INT32)}),
-        pa.table({"code": ["FR"], "place": pa.array([0], INT32), "rest": pa.array([0], INT32)}),
-        pa.table({}), (), ("posts",), None,
-    )  # fmt: skip
+EMPTY: list[list[int | None] | None] = [None, [], [None], [3, None]]
 
 
-def agrees(
-    steps: Steps, records: list[tuple[int, int]], categories: pa.Array | str = "posts", borders: tuple[int, ...] = ()
-) -> None:
-    """That each record has the key of its author's step at its instant, asked in one batch and in several."""
-    direct = Direct(held(steps, borders))
-    for size in (len(records) or 1, 3):
-        for start in range(0, len(records), size):
-            some = records[start : start + size]
-            ids, instants = (np.array(column, np.int64) for column in zip(*some, strict=True))
-            said = categories if isinstance(categories, str) else categories[start : start + size]
-            where = pa.array([None, *["FR"] * (len(some) - 1)]).dictionary_encode()
-            key, _, person = direct.keyed(ids, instants, said, where, np.False_)
-            for number, (one, at) in enumerate(some):
-                own = steps.get(one, [(0, 7)])
-                step = [number for begins, number in own[:1]] + [number for begins, number in own[1:] if begins <= at]
-                period = sum(at >= border for border in borders)
-                assert key[number] == (-1 if at > 1000 else (step[-1] * (len(borders) + 1) + period) * 2)
-                assert person[number] == (list(steps).index(one) if one in steps else -1)
+def peopled(count: int) -> pa.Table:
+    """Odd records with lists of people: empty ones and nulls, nulls and duplicates within, ids at both ends, up to 300."""
+    random, table = Random(8), odd(count).drop_columns(["author"])
+
+    def ids(most: int, ends: tuple[int, ...] = (2**63 - 1, -(2**63))) -> list[int | None] | None:
+        if random.random() < 0.1:
+            return random.choice(EMPTY)
+        most = 300 if random.random() < 0.02 else most
+        # Mostly people who may be used; some of the erased, of who objected, of strangers.
+        some = [*[2, 4, 6, 8] * 8, 0, 1, 3, 5, 7, 9, *ends]
+        return [random.choice(some) for _ in range(random.randint(1, most))]
+
+    def people() -> list[dict[str, Any] | None] | None:
+        held, roles = ids(4, (10, 11)), ["author", "mentioned", "mentioned", None]
+        if held is None:
+            return None
+        one: list[dict[str, Any] | None] = [{"id": who, "role": random.choice(roles)} for who in held]
+        return [*one, None] if random.random() < 0.02 else one
+
+    columns = {
+        "author": pa.array([random.choice([None, 2, 4, 6, 3]) for _ in range(count)], pa.int16()),
+        "to": pa.array([ids(5) for _ in range(count)], pa.list_(pa.int64())),
+        "cc": pa.array([ids(2) for _ in range(count)], pa.large_list(pa.int64())),
+        "people": pa.array([people() for _ in range(count)], STRUCTS),
+    }
+    for name, column in columns.items():
+        table = table.append_column(name, column)
+    return table
 
 
-MANY: Steps = {
-    4: [(0, 1)], 2: [(0, 1), (10, 2), (20, 3)], 9: [(0, n) if n == 0 else (n * 10, n) for n in range(7)],
-    -5: [(0, 3), (5, 1), (6, 2), (7, 3)], 2**62: [(0, 2), (50, 4), (60, 5), (61, 6)],
+MAPPINGS = {
+    "a list": (SubjectColumn("to"),),
+    "an optional list": (SubjectColumn("cc", optional=True),),
+    "a list of nobody who counts": (SubjectColumn("to", "mentioned"),),
+    "one who does not count": (SubjectColumn("author", "mentioned"),),
+    "one, or nobody": (SubjectColumn("author", optional=True),),
+    "structs": (SubjectColumn("people"),),
+    "structs, without a role mentioned": (SubjectColumn("people", "mentioned"),),
+    "two lists": (SubjectColumn("to", "author"), SubjectColumn("cc", "mentioned", optional=True)),
+    "all": (SubjectColumn("author", optional=True), SubjectColumn("to"), SubjectColumn("people"),
+            SubjectColumn("cc", "mentioned"), SubjectColumn("author", "mentioned", optional=True)),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("steps", [{}, {1: [(0, 2)]}, {one: MANY[one] for one in (2, 4, 9)}, MANY])
-def test_a_record_is_of_the_step_of_its_instant(steps: Steps) -> None:
-    people = [*steps, 3, 77, -(2**63)]
-    records = [(one, at) for one in people for at in (-100, 5, 6, 10, 19, 20, 45, 60, 61, 999, 1000, 1001)]
-    agrees(steps, records)
-    agrees(steps, records, pa.array(["posts"] * len(records)).dictionary_encode())
-    agrees(steps, records, borders=(6, 45))
-    agrees(steps, [(one, 5) for one in (3, 4, 77)])
+@pytest.mark.parametrize("mapping", list(MAPPINGS))
+@pytest.mark.parametrize("emit", ["copy", "selection"])
+def test_a_gate_that_finds_those_in_lists_says_what_one_says_that_joins(
+    house: Platform, tmp_path: Path, mapping: str, emit: str
+) -> None:
+    columns = Columns(MAPPINGS[mapping], category="category", territory="where", key="id")
+    assert flat.suits(columns, peopled(1).schema, ["mentioned"])
+    source, at = corpus(tmp_path / "in", peopled(700), files=2, group=300), house.now()
+    made, reports = {}, {}
+    for name, kind in (("finds", DuckDBEngine), ("joins", Joining)):
+        made[name] = house.gate(
+            source, tmp_path / name, columns, at=at, emit=emit, report=True, canaries=8, engine=kind(threads=1)
+        )
+        reports[name] = [pq.read_table(path) for path in sorted((tmp_path / name / "denied").rglob("*.parquet"))]
+    assert made["finds"].manifest["counts"] == made["joins"].manifest["counts"]
+    assert made["finds"].manifest == made["joins"].manifest
+    assert all(map(pa.Table.equals, reports["finds"], reports["joins"]))
+    assert "unreadable" in made["finds"].manifest["counts"]["by_reason"]
 
 
-def test_a_hash_of_nobody_is_looked_through_to_its_end() -> None:
-    inverse = pow(0x9E3779B97F4A7C15, -1, 2**64)
-    ids = np.array([(place * inverse) % 2**64 for place in range(6)], np.uint64).view(np.int64)
-    index = Index(ids[:5])
-    assert index.of(ids).tolist() == [0, 1, 2, 3, 4, -1]
-    assert index.of(ids[:1]).tolist() == [0]
+def test_those_in_lists_are_found_where_they_can_be() -> None:
+    def suits(kind: pa.DataType, unasked: tuple[str, ...] = ("mentioned",)) -> bool:
+        return flat.suits(Columns((SubjectColumn("a"),), category="b"), pa.schema([("a", kind)]), unasked)
+
+    struct = [("id", pa.int64()), ("role", pa.string())]
+    assert all(map(suits, (pa.int64(), pa.list_(pa.uint32()), pa.large_list(pa.struct(struct)))))
+    assert not any(suits(pa.list_(kind)) for kind in (pa.uint64(), pa.string()))
+    assert not suits(pa.list_(pa.int64(), 2))
+    assert not suits(pa.list_(pa.struct([("who", pa.int64())])))
+    assert not suits(pa.list_(pa.struct([("id", pa.int64()), ("Role", pa.string())])))
+    assert not suits(pa.list_(pa.struct([("id", pa.int64()), ("role", pa.int8())])))
+    assert suits(pa.list_(pa.struct([("id", pa.int64()), ("role", pa.int8())])), unasked=())
 
 
-@given(
-    steps=st.dictionaries(
-        st.integers(-20, 20) | INT64,
-        st.lists(st.integers(-50, 50), max_size=6, unique=True).flatmap(
-            lambda starts: st.lists(st.integers(0, 9), min_size=len(starts) + 1, max_size=len(starts) + 1).map(
-                lambda numbers: list(zip([0, *sorted(starts)], numbers, strict=True))
-            )
-        ),
-        max_size=12,
-    ),
-    others=st.lists(st.integers(-20, 20) | INT64, max_size=5),
-    instants=st.lists(st.integers(-60, 60), min_size=1, max_size=4),
-)
-def test_steps_are_found_whatever_they_are(steps: Steps, others: list[int], instants: list[int]) -> None:
-    agrees(steps, [(one, at) for one in [*steps, *others] for at in instants])
+def test_subjects_are_asked_a_part_of_the_records_at_a_time() -> None:
+    """Never more at once than is said, but for a record that alone has more; and every record once."""
+    counts = [0, 0, 3, 1, 9, 0, 2, 2, 2, 0]
+    subjects = Subjects(np.arange(sum(counts)), np.concatenate(([0], np.cumsum(counts))))
+    parts = list(subjects.parts(4))
+    assert [row for first, until in parts for row in range(first, until)] == list(range(len(counts)))
+    assert [sum(counts[first:until]) for first, until in parts] == [4, 9, 4, 2]
+    assert subjects.within(4, 7).ids.tolist() == list(range(4, 15))
+
+
+def test_of_many_steps_the_one_is_found_by_halves(house: Platform) -> None:
+    """Somebody who moved a thousand times; each look is counted, and there are few."""
+    made = nobodys(house.reader.view(), Use("genai", "platform", START), pa.int64())
+    moves = 1000
+    standing = pa.table(
+        {"subject": [1], "c0": [0], "b1": [None], "c1": [None], "b2": [None], "c2": [None], "more": [True],
+         "behind": [None]}, schema=made.standing.schema,
+    )  # fmt: skip
+    starts = [None, *range(0, (moves - 1) * 10, 10)]
+    overflow = pa.table(
+        {"subject": [1] * moves, "start": starts, "until": [*starts[1:], None], "class": list(range(moves))},
+        schema=made.overflow.schema,
+    )
+    direct = Direct(replace(made, standing=standing, overflow=overflow))
+    looked: list[int] = []
+
+    class Counting(np.ndarray[Any, Any]):
+        def __getitem__(self, at: Any) -> Any:
+            looked.append(len(at))
+            return np.asarray(self)[at]
+
+    direct._starts = direct._starts.view(Counting)
+    instants = np.array([-5, 0, 9, 10, 4995, 9979, 9980, 10**9])
+    expected = [0, 1, 1, 2, 500, 998, 999, 999]
+    assert direct.step(np.zeros(8, np.int64), instants).tolist() == expected
+    assert len(looked) <= 10
