@@ -64,6 +64,7 @@ bench: setup
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.log
 	$(BIN)/python -m benchmarks.selections
+	$(BIN)/python -m benchmarks.subjects
 
 # One resolution for all three Pythons; needs uv. Review the difference before you commit it.
 lock:

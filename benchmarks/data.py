@@ -69,10 +69,10 @@ def corpus(scale: Scale = FULL, folder: Path = FOLDER) -> Path:
     """A folder of Parquet files with the records, made if it is not there: about 120 bytes of text each."""
 
     def make(into: Path) -> None:
-        writer = Writer(np.random.default_rng([scale.seed, 2]), _members(scale), _WINDOW, _SHARES)
+        writer = Writer(np.random.default_rng([scale.seed, 2]), people(scale), _WINDOW, _SHARES)
         write_corpus(into, writer, scale.records, scale.files)
 
-    return _kept(folder / f"corpus-{_key(scale)}", make)
+    return kept(folder / f"corpus-{_key(scale)}", make)
 
 
 def events(scale: Scale = FULL, folder: Path = FOLDER) -> list[Path]:
@@ -89,7 +89,7 @@ def events(scale: Scale = FULL, folder: Path = FOLDER) -> list[Path]:
         ]  # fmt: skip
         write_events(into, _said(scale), told)
 
-    return sorted(_kept(folder / f"events-{_key(scale, 'subjects', 'seed')}", make).iterdir())
+    return sorted(kept(folder / f"events-{_key(scale, 'subjects', 'seed')}", make).iterdir())
 
 
 def ledger(scale: Scale = FULL, folder: Path = FOLDER, progress: Callable[[int], None] | None = None) -> Path:
@@ -100,23 +100,24 @@ def ledger(scale: Scale = FULL, folder: Path = FOLDER, progress: Callable[[int],
             made.publish(load_policy(POLICY))
             _import(made, events(scale, folder), progress)
 
-    return _kept(folder / f"ledger-{_key(scale, 'subjects', 'seed')}", make) / "bench.ledger"
+    return kept(folder / f"ledger-{_key(scale, 'subjects', 'seed')}", make) / "bench.ledger"
 
 
 def _import(made: Ledger, files: list[Path], progress: Callable[[int], None] | None) -> None:
     import_events(made.parts.journal, files, batch=500_000, progress=progress)
 
 
-def _members(scale: Scale) -> pa.Table:
+def people(scale: Scale) -> pa.Table:
+    """The members of a scale, in order of registration and of id."""
     return members(np.random.default_rng([scale.seed, 1]), scale.subjects, _WINDOW, _HABITS)
 
 
 def _said(scale: Scale) -> Events:
     """Three events a subject: registered 1, signals 0.71, grants 0.55, plans 0.4, years 0.2, moves 0.1, refusals 0.04."""
     random = np.random.default_rng([scale.seed, 3])
-    people = _members(scale)
-    ids = people["id"].to_numpy()
-    since = people["registered_at"].cast(pa.int64()).to_numpy()
+    everybody = people(scale)
+    ids = everybody["id"].to_numpy()
+    since = everybody["registered_at"].cast(pa.int64()).to_numpy()
 
     def some(share: float, of: float = 1.0) -> NDArray[np.int64]:
         """`share` of everyone's number, drawn again and again from the first `of` of everyone in a fixed shuffle."""
@@ -127,7 +128,7 @@ def _said(scale: Scale) -> Events:
         return at
 
     shuffled = random.permutation(len(ids))
-    unknown = np.flatnonzero(people["birth_year"].is_null().to_numpy())
+    unknown = np.flatnonzero(everybody["birth_year"].is_null().to_numpy())
     granted, withdrawn, planned, seen = some(0.55, of=0.6), some(0.02, of=0.6), some(0.4), some(0.71, of=0.02)
     granted_at = later(granted)
     which = ((granted_at >= _TOLD[1][2]) & (random.random(len(granted)) < 0.2)).astype(np.int32)
@@ -154,13 +155,13 @@ def _said(scale: Scale) -> Events:
     signals = tuple({"kind": "signal.seen", "signal": "gpc", "channel": channel} for channel in ("browser", "app"))
     refused = {"decision": "objection", "source": "settings", "scope": {"purposes": ["ai-training"]}}
     return in_order(
-        registrations(people, ({}, {"plan": "pro"}, {}), _EVIDENCE),
-        moves(people),
+        registrations(everybody, ({}, {"plan": "pro"}, {}), _EVIDENCE),
+        moves(everybody),
         Events(later(unknown), ids[unknown], random.integers(0, len(years), len(unknown), np.int32), years),
         Events(later(planned), ids[planned], (random.random(len(planned)) < 0.1).astype(np.int32), plans),
         Events(later(seen), ids[seen], random.integers(0, 2, len(seen), np.int32), signals),
         Events(granted_at, ids[granted], which * np.int32(2) + narrow, grants),
-        refusals(people, refused),
+        refusals(everybody, refused),
         alike(later(withdrawn), ids[withdrawn], {"kind": "choice.recorded", **refused, "decision": "withdrawal"}),
     )
 
@@ -174,7 +175,7 @@ def _key(scale: Scale, *names: str) -> str:
     )
 
 
-def _kept(folder: Path, make: Callable[[Path], None]) -> Path:
+def kept(folder: Path, make: Callable[[Path], None]) -> Path:
     """A folder, made if it is not there: under another name until it is whole."""
     if not folder.exists():
         partial = folder.with_name(folder.name + ".partial")

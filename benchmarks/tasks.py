@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sayso.api import open_ledger, open_selection
 from sayso.api.deciding import Decisions
 from sayso.engines.duckdb import DuckDBEngine
 from sayso.gate import snapshots
+from sayso.gate.columns import SubjectColumn
 from sayso.gate.job import Job
 from sayso.gate.run import run as gate_run
 from sayso.ledger.facts import Party
@@ -35,7 +37,7 @@ from sayso.policy.facts import Record, Subject, Use
 
 
 @contextmanager
-def _scratch(beside: Path) -> Iterator[Path]:
+def scratch(beside: Path) -> Iterator[Path]:
     """A folder on the disk of the corpus, gone afterwards."""
     folder = Path(tempfile.mkdtemp(dir=beside))
     try:
@@ -44,7 +46,7 @@ def _scratch(beside: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Clock:
+class Clock:
     """Seconds by the clock and of CPU since it was made."""
 
     def __init__(self) -> None:
@@ -54,24 +56,24 @@ class _Clock:
         return {"wall": time.perf_counter() - self._wall, "cpu": time.process_time() - self._cpu}
 
 
-def _files(corpus: Path) -> list[str]:
+def files(corpus: Path) -> list[str]:
     return [str(path) for path in sorted(corpus.glob("*.parquet"))]
 
 
 def copy_duckdb(corpus: str) -> dict[str, Any]:
     """DuckDB's plain copy, as it comes."""
-    with _scratch(Path(corpus).parent) as into:
-        clock = _Clock()
+    with scratch(Path(corpus).parent) as into:
+        clock = Clock()
         duckdb.connect().execute(
-            f"COPY (FROM read_parquet({_files(Path(corpus))})) TO '{into}/all.parquet' (FORMAT parquet)"
+            f"COPY (FROM read_parquet({files(Path(corpus))})) TO '{into}/all.parquet' (FORMAT parquet)"
         )
         return clock.read()
 
 
 def copy_pyarrow(corpus: str) -> dict[str, Any]:
     """Pyarrow's plain copy, a file a thread."""
-    with _scratch(Path(corpus).parent) as into:
-        clock = _Clock()
+    with scratch(Path(corpus).parent) as into:
+        clock = Clock()
 
         def one(path: str) -> None:
             source = pq.ParquetFile(path, memory_map=True)
@@ -80,7 +82,7 @@ def copy_pyarrow(corpus: str) -> dict[str, Any]:
                     out.write_table(source.read_row_group(group, use_threads=False))
 
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(one, _files(Path(corpus))))
+            list(pool.map(one, files(Path(corpus))))
         return clock.read()
 
 
@@ -88,16 +90,16 @@ def copy_polars(corpus: str, times: str = "1") -> dict[str, Any]:
     """Polars' plain copy, with the compression that the corpus has; of the corpus several times over."""
     import polars as pl
 
-    with _scratch(Path(corpus).parent) as into:
-        clock = _Clock()
-        pl.scan_parquet(_files(Path(corpus)) * int(times)).sink_parquet(into / "all.parquet", compression="snappy")
+    with scratch(Path(corpus).parent) as into:
+        clock = Clock()
+        pl.scan_parquet(files(Path(corpus)) * int(times)).sink_parquet(into / "all.parquet", compression="snappy")
         return clock.read()
 
 
 def snapshot(ledger: str, purpose: str, kept: str) -> dict[str, Any]:
     """The snapshot of a use from the ledger; kept for the gate to be measured apart."""
     with open_ledger(ledger, now=lambda: data.AT) as opened:
-        clock = _Clock()
+        clock = Clock()
         view = opened.parts.reader.view()
         made = snapshots.make(opened.parts.journal.store, view, Use(purpose, data.RECIPIENT, data.AT), DuckDBEngine())
         spent = clock.read()
@@ -111,7 +113,7 @@ def snapshot(ledger: str, purpose: str, kept: str) -> dict[str, Any]:
 def group(ledger: str) -> dict[str, Any]:
     """Reading the same ledger's facts of people and grouping them by person, with no meaning applied."""
     with open_ledger(ledger) as opened:
-        clock = _Clock()
+        clock = Clock()
         store = opened.parts.journal.store
         wanted = ("position", "party", "id", "at", "recorded_at", "code")
         schema = pa.schema([(name, pa.int64()) for name in wanted if name != "party"])
@@ -131,36 +133,44 @@ def group(ledger: str) -> dict[str, Any]:
 
 
 def gate(ledger: str, purpose: str, kept: str, *corpora: str) -> dict[str, Any]:
-    """A gated copy from a kept snapshot: reasons, counts, SHA-256 of all files and the manifest.
+    """A gated copy from a kept snapshot: reasons, counts, SHA-256 of all files and the manifest."""
+    return gate_by("copy", "author", ledger, purpose, kept, *corpora)
+
+
+def gate_by(emit: str, subject: str, ledger: str, purpose: str, kept: str, *corpora: str) -> dict[str, Any]:
+    """The same, or a selection, by the column that holds the subjects.
 
     Of a corpus that is named with `:n` the first n files are gated; one that is named again is linked beside.
     """
     folder = Path(corpora[0].partition(":")[0]).parent
-    with open_ledger(ledger, now=lambda: data.AT) as opened, _scratch(folder) as into:
+    with open_ledger(ledger, now=lambda: data.AT) as opened, scratch(folder) as into:
         pinned = snapshots.load(Path(kept))
         corpus = str(_several(corpora, into / "in"))
-        clock = _Clock()
+        columns = replace(data.COLUMNS, subjects=(SubjectColumn(subject),))
+        pa.array([1]).to_numpy()  # loads pandas, if there is one: the loading of libraries is not measured
+        clock = Clock()
         job = Job(
-            Use(purpose, data.RECIPIENT, data.AT), False, (corpus,), data.COLUMNS, into / "out",
-            position=pinned.position, snapshot=pinned,
+            Use(purpose, data.RECIPIENT, data.AT), False, (corpus,), columns, into / "out",
+            position=pinned.position, snapshot=pinned, emit=emit,
         )  # fmt: skip
         done = gate_run(job, DuckDBEngine(), opened.parts.reader, now=lambda: data.AT)
         counts = done.manifest["counts"]
         share = counts["denied"] / counts["records"]
-        return clock.read() | {"denied": share, "reasons": counts["by_reason"], "grounds": counts["by_ground"]}
+        told = {"denied": share, "permitted": counts["permitted"], "records": counts["records"]}
+        return clock.read() | told | {"reasons": counts["by_reason"], "grounds": counts["by_ground"]}
 
 
 def select(ledger: str, purpose: str, kept: str, *corpora: str) -> dict[str, Any]:
     """A selection from a kept snapshot, with SHA-256 of all files and the manifest; kept where `into=` says, if it does."""
     kept_in = Path(corpora[0].removeprefix("into=")) if corpora[0].startswith("into=") else None
     corpora = corpora if kept_in is None else corpora[1:]
-    with open_ledger(ledger, now=lambda: data.AT) as opened, _scratch(Path(corpora[0]).parent) as scratch:
+    with open_ledger(ledger, now=lambda: data.AT) as opened, scratch(Path(corpora[0]).parent) as folder:
         pinned = snapshots.load(Path(kept))
-        corpus = str(_several(corpora, scratch / "in"))
+        corpus = str(_several(corpora, folder / "in"))
         pa.array([1]).to_numpy()  # loads pandas, if there is one: the loading of libraries is not measured
-        clock = _Clock()
+        clock = Clock()
         job = Job(
-            Use(purpose, data.RECIPIENT, data.AT), kept_in is not None, (corpus,), data.COLUMNS, kept_in or scratch / "out",
+            Use(purpose, data.RECIPIENT, data.AT), kept_in is not None, (corpus,), data.COLUMNS, kept_in or folder / "out",
             position=None if kept_in else pinned.position, snapshot=pinned, emit="selection",
         )  # fmt: skip
         done = gate_run(job, DuckDBEngine(), opened.parts.reader, now=lambda: data.AT)
@@ -170,10 +180,10 @@ def select(ledger: str, purpose: str, kept: str, *corpora: str) -> dict[str, Any
 
 def read_through(selection: str, corpus: str, purpose: str) -> dict[str, Any]:
     """Every record that a selection lets through, all columns, as Arrow batches; the opening is told apart."""
-    clock = _Clock()
+    clock = Clock()
     chosen = open_selection(selection, corpus=corpus, purpose=purpose, recipient=data.RECIPIENT, now=lambda: data.AT)
     opening = clock.read()["wall"]
-    clock = _Clock()
+    clock = Clock()
     rows = sum(batch.num_rows for batch in chosen.batches())
     return clock.read() | {"rows": rows, "opening": opening}
 
@@ -182,8 +192,8 @@ def read_plain(corpus: str) -> dict[str, Any]:
     """Every record of the plain files, all columns, as Arrow batches."""
     import pyarrow.dataset as ds
 
-    clock = _Clock()
-    rows = sum(batch.num_rows for batch in ds.dataset(_files(Path(corpus)), format="parquet").to_batches())
+    clock = Clock()
+    rows = sum(batch.num_rows for batch in ds.dataset(files(Path(corpus)), format="parquet").to_batches())
     return clock.read() | {"rows": rows}
 
 
@@ -201,8 +211,8 @@ def _several(corpora: Sequence[str], into: Path) -> Path:
 
 def whole(ledger: str, purpose: str, corpus: str) -> dict[str, Any]:
     """A gated copy from the ledger, the snapshot made on the way: for the peak of memory."""
-    with open_ledger(ledger, now=lambda: data.AT) as opened, _scratch(Path(corpus).parent) as into:
-        clock = _Clock()
+    with open_ledger(ledger, now=lambda: data.AT) as opened, scratch(Path(corpus).parent) as into:
+        clock = Clock()
         job = Job(Use(purpose, data.RECIPIENT, data.AT), False, (corpus,), data.COLUMNS, into / "out")
         gate_run(job, DuckDBEngine(), opened.parts.reader, now=lambda: data.AT)
         return clock.read()
@@ -254,6 +264,7 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
         snapshot,
         group,
         gate,
+        gate_by,
         whole,
         decision,
         select,
@@ -263,5 +274,7 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
 }
 
 if __name__ == "__main__":
+    from benchmarks import today
+
     os.environ.setdefault("PYTHONHASHSEED", "0")
-    print(json.dumps(TASKS[sys.argv[1]](*sys.argv[2:])))
+    print(json.dumps((TASKS | today.TASKS)[sys.argv[1]](*sys.argv[2:])))

@@ -13,12 +13,15 @@ import pyarrow.compute as pc
 
 from sayso.consent.fold import Fact
 from sayso.consent.kin import groups
+from sayso.engines import flat
+from sayso.gate.columns import Columns, SubjectColumn
 from sayso.plan import accounts
 from sayso.plan.direct import Direct
 from sayso.plan.gate import Packing, Shape, Tables, combinations, keyed, plain, verdicts
 from sayso.plan.history import history, told_once
 from sayso.plan.lookup import Lookup
 from sayso.plan.relevance import Relevance
+from sayso.plan.several import AT_ONCE, Worst
 from sayso.plan.snapshot import Snapshot, build, with_buried
 from sayso.plan.symbols import Symbols, symbols
 from sayso.policy.decide import decide
@@ -196,6 +199,58 @@ def by_direct(connection: Any, world: World, records: Sequence[Record], spread: 
     return _told(made, world, records, batches())
 
 
+def by_arrays(
+    connection: Any, world: World, records: Sequence[Record], *, by_role: bool = False, most: int = AT_ONCE
+) -> list[Row]:
+    """The same of records of several subjects, by arrays; of permitted ones without a subject, which is not carried out.
+
+    The subjects are a list of structs, or, `by_role`, a column of authors, a list of nobody's role and one of those
+    mentioned, in which order they are then expected. `most` of them are asked at once.
+    """
+    made = snapshot(connection, world)
+    direct, lookup = Direct(made), Lookup(made)
+    worst = Worst(direct, lookup, most)
+    read = corpus(records, world)
+    columns = Columns((SubjectColumn("subjects"),), category="category")
+    if by_role:
+        columns = Columns(
+            (SubjectColumn("author", "author", optional=True), SubjectColumn("others"),
+             SubjectColumn("mentioned", "mentioned", optional=True)), category="category",
+        )  # fmt: skip
+        read = _by_role(read, records)
+
+    def batches() -> Iterable[pa.RecordBatch]:
+        first = 0
+        for batch in read.combine_chunks().to_batches(max_chunksize=BATCH * 100):
+            several, missing = flat.subjects(batch, columns, made.dimensions.unasked)
+            instants, no_instant = flat.numbers(batch.column("collected"))
+            unread = np.asarray(batch.column("malformed")) | missing | (False if no_instant is None else no_instant)
+            yield from worst.numbered(
+                first, several, instants, batch.column("category").dictionary_encode(),
+                batch.column("written").dictionary_encode(), unread, named=True,
+            )  # fmt: skip
+            first += batch.num_rows
+
+    return _told(made, world, records, batches())
+
+
+def _by_role(read: pa.Table, records: Sequence[Record]) -> pa.Table:
+    """Subjects in columns by role; the first author alone, and the list of the others null where there is none at all."""
+
+    def of(record: Record, role: str | None) -> list[Id | None] | None:
+        return None if record.subjects is None else [one.id for one in record.subjects if one.role == role]
+
+    authors = [(of(record, "author") or [None])[0] for record in records]
+    columns = {
+        "author": pa.array(authors, pa.int64()),
+        "others": pa.array([of(record, None) for record in records], pa.list_(pa.int64())),
+        "mentioned": pa.array([of(record, "mentioned") or None for record in records], pa.large_list(pa.int64())),
+    }
+    for name, column in columns.items():
+        read = read.append_column(name, column)
+    return read
+
+
 def _told(made: Snapshot, world: World, records: Sequence[Record], batches: Iterable[pa.RecordBatch]) -> list[Row]:
     """Numbered verdicts in words."""
     packing = Packing.of(made)
@@ -205,10 +260,13 @@ def _told(made: Snapshot, world: World, records: Sequence[Record], batches: Iter
             rest, category = divmod(row["number"], packing.categories)
             result, territory = divmod(rest, packing.territories)
             about = 0 if made.results.column("outcome")[result].as_py() > Outcome.NO_SUBJECT else -1
+            if "id" in row:
+                ids = [one.id for one in records[row["row"]].subjects or ()]
+                about = -1 if row["id"] is None else ids.index(row["id"])
             found.append(
                 {
                     "row": row["row"], "result": result, "territory": territory - 2, "category": category - 1,
-                    "subject": about, "id": None, "position": row.get("position"),
+                    "subject": about, "id": row.get("id"), "position": row.get("position"),
                 }
             )  # fmt: skip
     return _rows(made, world, records, sorted(found, key=lambda row: row["row"]))

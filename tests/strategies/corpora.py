@@ -52,9 +52,12 @@ def records(draw: st.DrawFn, world: World, *, several: bool = True, people: int 
 
 
 def many_records(
-    world: World, seed: int, count: int, *, several: bool = True, people: int = PEOPLE + 1
+    world: World, seed: int, count: int, *, several: bool = True, people: int = PEOPLE + 1, longest: int = 4
 ) -> list[Record]:
-    """Many records at once, from a seed: for engines whose cost is in the query and not in the record."""
+    """Many records at once, from a seed: for engines whose cost is in the query and not in the record.
+
+    One in thirty has as many subjects as are the `longest`, where that is more than four.
+    """
     random = Random(seed)
     last = (world.use.at - START) // instant.DAY
 
@@ -66,6 +69,8 @@ def many_records(
             return (Subject(random.randint(1, people), "author"),)
         if random.random() < 0.02:
             return random.choice([None, (), (subject(), Subject(None))])
+        if longest > 4 and random.random() < 1 / 30:
+            return tuple(subject() for _ in range(random.randint(5, longest)))
         return tuple(subject() for _ in range(random.choice([1, 1, 1, 1, 2, 3, 4])))
 
     def collected() -> int | None:

@@ -10,34 +10,38 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as kinds
 
+from sayso.engines import flat
 from sayso.engines.duckdb_sql import DuckDB
+from sayso.engines.flat import numbers
 from sayso.engines.reading import check_names, shape_of
 from sayso.errors import EngineError
 from sayso.gate.engine import Part, Question
 from sayso.plan.direct import Direct
 from sayso.plan.gate import plain
 from sayso.plan.lookup import Lookup
+from sayso.plan.several import Worst
 
 ROWS_A_BATCH = 65_536
+SUBJECTS_A_BATCH = 1 << 19
+"""So many values of a list are read at a time, on average; a file whose records all have hundreds is read in small batches."""
 INFINITE = -np.iinfo(np.int64).max
 """An instant that is none, as DuckDB reads it; its opposite is after every use."""
 
 
 def suits(question: Question) -> bool:
-    """Whether a question's records have one subject with an integer as id, and columns that need no conversion."""
+    """Whether subjects are integers, or lists of them, and no column needs conversion; nothing but them is asked."""
     columns, schema = question.columns, question.schema
-    if question.stale or not plain(shape_of(question), question.snapshot.dimensions) or columns.account is not None:
+    if question.stale or columns.account is not None or columns.reserved is not None:
         return False
-    if any(name not in schema.names for name in columns.used):
+    if question.snapshot.accounts is not None or any(name not in schema.names for name in columns.used):
         return False
     check_names(columns, schema, DuckDB())
     if not kinds.is_integer(question.snapshot.standing.schema.field("subject").type):
         return False
-    subject, collected = (schema.field(name).type for name in (columns.subjects[0].column, columns.collected_at))
+    collected = schema.field(columns.collected_at).type
     texts = [schema.field(name).type for name in (columns.category, columns.territory) if name is not None]
     return (
-        kinds.is_integer(subject)
-        and not kinds.is_uint64(subject)
+        flat.suits(columns, schema, question.snapshot.dimensions.unasked)
         and kinds.is_timestamp(collected)
         and collected.unit == "us"
         and collected.tz is not None
@@ -47,51 +51,74 @@ def suits(question: Question) -> bool:
 
 def numbered(question: Question, direct: Direct, lookup: Lookup) -> Iterator[pa.RecordBatch]:
     """The verdicts of `plan.gate.numbered` for the records of some files."""
-    columns = question.columns
+    columns, shape = question.columns, shape_of(question)
+    alone = plain(shape, question.snapshot.dimensions)
+    unasked = question.snapshot.dimensions.unasked
+    worst = Worst(direct, lookup)
     for part in question.parts:
         for first, batch in _read(part, question):
-            ids, no_id = _numbers(batch.column(columns.subjects[0].column))
-            collected, no_instant = _numbers(batch.column(columns.collected_at))
+            collected, no_instant = numbers(batch.column(columns.collected_at))
             categories = columns.category_constant or ""
             if columns.category is not None:
                 categories = _encoded(batch.column(columns.category))
             territories = None if columns.territory is None else _encoded(batch.column(columns.territory))
-            unread = no_id | no_instant | (collected == INFINITE)
-            key, category, person = direct.keyed(ids, collected, categories, territories, unread)
-            yield lookup.told(pa.array(np.arange(first, first + len(ids))), key, category, person)
+            unread = _or(collected == INFINITE, no_instant)
+            if alone:
+                ids, no_id = numbers(batch.column(columns.subjects[0].column))
+                keyed = direct.keyed(ids, collected, categories, territories, _or(unread, no_id))
+                yield lookup.told(pa.array(np.arange(first, first + len(ids))), *keyed)
+                continue
+            subjects, missing = flat.subjects(batch, columns, unasked)
+            yield from worst.numbered(
+                first, subjects, collected, categories, territories, unread | missing, named=shape.several
+            )
 
 
 def strangers(question: Question, direct: Direct) -> Iterator[pa.RecordBatch]:
     """The `id` of each subject of the corpus whom the snapshot does not know; some more than once."""
-    name = question.columns.subjects[0].column
+    names = list(dict.fromkeys(subject.column for subject in question.columns.subjects))
     for part in question.parts:
-        for _, batch in _read(part, question, [name]):
-            ids, null = _numbers(batch.column(name))
-            unknown = np.unique(ids[(direct.index.of(ids) < 0) & ~null])
-            yield pa.RecordBatch.from_pydict({"id": pa.array(unknown)})
+        for _, batch in _read(part, question, names):
+            subjects, _ = flat.subjects(batch, question.columns, ())
+            unknown = direct.index.of(subjects.ids) < 0
+            if subjects.unread is not None:
+                unknown &= ~subjects.unread
+            yield pa.RecordBatch.from_pydict({"id": pa.array(np.unique(subjects.ids[unknown]))})
 
 
 def _read(part: Part, question: Question, names: list[str] | None = None) -> Iterator[tuple[int, pa.RecordBatch]]:
     """The batches of a file, each with the number of its first row."""
     columns, first = question.columns, part.first
-    asked = (columns.subjects[0].column, columns.collected_at, columns.category, columns.territory)
+    asked = (
+        *(subject.column for subject in columns.subjects),
+        columns.collected_at,
+        columns.category,
+        columns.territory,
+    )
     used = names or [name for name in dict.fromkeys(asked) if name is not None]
     texts = [name for name in (columns.category, columns.territory) if name is not None]
     try:
         file = pq.ParquetFile(part.path, read_dictionary=texts, memory_map=True, pre_buffer=False)
-        for batch in file.iter_batches(ROWS_A_BATCH, columns=used, use_threads=False):
+        for batch in file.iter_batches(_rows(file.metadata, used), columns=used, use_threads=False):
             yield first, batch
             first += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise EngineError(f"could not read the corpus: {type(error).__name__}") from error
 
 
-def _numbers(column: pa.Array) -> tuple[Any, Any]:
-    """Integers or instants as an array of int64, and which of them are null."""
-    values = column.cast(pa.int64()) if column.type != pa.int64() else column
-    if not column.null_count:
-        return values.to_numpy(), np.False_
-    return values.fill_null(0).to_numpy(), column.is_null().to_numpy(zero_copy_only=False)
+def _rows(footer: pq.FileMetaData, used: list[str]) -> int:
+    """How many records to read at a time, by how many values the longest of the columns has for each."""
+    most = 1
+    for number in range(footer.num_row_groups):
+        group = footer.row_group(number)
+        for one in map(group.column, range(group.num_columns)):
+            if any(one.path_in_schema.startswith(f"{name}.") for name in used):
+                most = max(most, one.num_values // max(group.num_rows, 1))
+    return max(1, min(ROWS_A_BATCH, SUBJECTS_A_BATCH // most))
+
+
+def _or(one: Any, other: Any) -> Any:
+    return one if other is None else one | other
 
 
 def _encoded(column: pa.Array) -> pa.Array:

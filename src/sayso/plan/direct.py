@@ -1,8 +1,8 @@
 """The first half of the gate's expression in arrays: from the columns of a record to the key of its answer.
 
-For an engine that reads columns itself, where records have one subject whose id is an integer (`gate.plain`). A person
-is found by the place of the id, or by a hash of it; what is written on a record by its code in a dictionary. It says
-what `gate.keyed` says.
+For an engine that reads columns itself, where ids are integers. A person is found by the place of the id, or by a
+hash of it; what is written on a record by its code in a dictionary. It says what `gate.keyed` says. Records with
+several subjects ask for a key each (`several`).
 """
 
 from __future__ import annotations
@@ -120,14 +120,14 @@ class Direct:
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._numbers = snapshot.dimensions
+        self.numbers = snapshot.dimensions
         self.index = Index(_ints(snapshot.standing.column("subject")))
         self._people = _rows(snapshot.standing)
         self._overflow(snapshot)
         # What the texts of the last dictionary say: most batches of a file have the same.
         self._said_category: tuple[pa.Array, Ints, Ints] | None = None
         self._said_territory: tuple[pa.Array, Ints] | None = None
-        numbers = self._numbers
+        numbers = self.numbers
         self._cells = {
             row["name"]: (row["cell"] * numbers.places, row["number"]) for row in snapshot.categories.to_pylist()
         }
@@ -147,23 +147,29 @@ class Direct:
         `categories` and `territories` are encoded as dictionaries, or one category for all; `unread` says which records
         have an id or instant that could not be read.
         """
-        numbers = self._numbers
         person = self.index.of(ids)
-        place, category = self._category(categories, len(ids))
+        place, category = self.placed(collected, categories, territories)
+        unread = (place < 0) | unread
+        key = self.step(person, collected) * self.numbers.size + place
+        key[unread] = ABSENT
+        return key, category, person
+
+    def placed(self, collected: Ints, categories: pa.Array | str, territories: pa.Array | None) -> tuple[Ints, Ints]:
+        """The place on the axes of each record, below 0 where it cannot be read, and the category's number."""
+        numbers = self.numbers
+        place, category = self._category(categories, len(collected))
         if territories is not None:
             place = place + self._territory(territories)
         if numbers.borders:
             periods = np.searchsorted(np.array(numbers.borders), collected, side="right")
             place = place + periods * (numbers.categories * numbers.places)
-        key = self._steps(person, collected) * numbers.size + place
-        unread = (place < 0) | (collected > numbers.at) | unread
-        key[unread] = ABSENT
-        return key, category, person
+        place[collected > numbers.at] = UNREAD
+        return place, category
 
-    def _steps(self, person: Ints, collected: Ints) -> Ints:
+    def step(self, person: Ints, collected: Ints) -> Ints:
         """The class of each person at an instant."""
         if not len(self._people):
-            return np.full(len(person), self._numbers.absent, np.int64)
+            return np.full(len(person), self.numbers.absent, np.int64)
         rows = self._people.take(person, axis=0, mode="clip")
         at = np.arange(_STEP, 8 * len(rows), 8)
         at += collected >= rows[:, 0]
@@ -174,20 +180,20 @@ class Direct:
             several = np.flatnonzero((numbers[_MORE::8] != 0) & (person >= 0))
             if len(several):
                 step[several] = self._over(person[several], collected[several])
-        step[person < 0] = self._numbers.absent
+        step[person < 0] = self.numbers.absent
         return step
 
     def _over(self, person: Ints, collected: Ints) -> Ints:
         """The same, of those whose steps have no room in one row of standing."""
         assert self._several is not None
-        at = self._first[np.searchsorted(self._several, person)]
-        left = np.arange(len(at))
-        while len(left):
-            following = at[left] + 1
-            goes = (self._owner[following] == self._owner[at[left]]) & (self._starts[following] <= collected[left])
-            left = left[goes]
-            at[left] += 1
-        found: Ints = self._step[at]
+        place = np.searchsorted(self._several, person)
+        low, high = self._first[place], self._last[place]
+        # The last step that began by then is looked for by halves: somebody may have moved a thousand times.
+        while (low < high).any():
+            middle = (low + high + 1) // 2
+            begun = self._starts[middle] <= collected
+            low, high = np.where(begun, middle, low), np.where(begun, high, middle - 1)
+        found: Ints = self._step[low]
         return found
 
     def _overflow(self, snapshot: Snapshot) -> None:
@@ -196,13 +202,13 @@ class Direct:
         self._several: Ints | None = None
         if not table.num_rows:
             return
-        # One row more, of nobody, so that there is always a following one.
-        self._owner = np.append(self.index.of(_ints(table.column("subject"))), ABSENT)
-        self._starts = np.append(_ints(table.column("start"), -NEVER), NEVER)
-        self._step = np.append(_ints(table.column("class")).astype(np.int64), 0)
-        firsts = np.flatnonzero(np.append(True, self._owner[1:-1] != self._owner[:-2]))
-        order = np.argsort(self._owner[firsts], kind="stable")
-        self._several, self._first = self._owner[firsts][order], firsts[order]
+        owner = self.index.of(_ints(table.column("subject")))
+        self._starts = _ints(table.column("start"), -NEVER)
+        self._step = _ints(table.column("class")).astype(np.int64)
+        firsts = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
+        lasts = np.append(firsts[1:], len(owner)) - 1
+        order = np.argsort(owner[firsts], kind="stable")
+        self._several, self._first, self._last = owner[firsts][order], firsts[order], lasts[order]
 
     def _category(self, categories: pa.Array | str, count: int) -> tuple[Ints, Ints]:
         if isinstance(categories, str):

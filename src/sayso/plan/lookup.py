@@ -14,6 +14,7 @@ import pyarrow as pa
 from sayso.errors import EngineError
 from sayso.plan.gate import NONE, UNREADABLE, Packing
 from sayso.plan.snapshot import Snapshot
+from sayso.policy.verdict import Outcome
 
 NO_POSITION = -1
 Numbers: TypeAlias = npt.NDArray[Any]
@@ -36,13 +37,18 @@ class Lookup:
             return np.append(answers.column(name).fill_null(otherwise).to_numpy().astype(np.int64), otherwise)
 
         result, territory = numbers("result", UNREADABLE), numbers("territory", NONE)
+        self._width = packing.width
         # Its category is added to each; that of none is -1, so that no number of a verdict is below 0.
         self._packed = ((result * packing.territories + territory - NONE) * packing.categories + 1).astype(np.uint32)
         self._slot, self._position = numbers("slot", NO_POSITION), numbers("position", NO_POSITION)
-        self._rests = behind and bool((self._slot >= 0).any() or (self._position >= 0).any())
-        lists = snapshot.standing.column("behind").combine_chunks()
-        self._behind = lists.values.to_numpy()
-        self._starts = lists.offsets.to_numpy()
+        self.severity = numbers("severity", int(Outcome.UNREADABLE))
+        """By key, how severe the answer is; the last is that of key -1."""
+        self.behind = behind
+        self.rests = behind and bool((self._slot >= 0).any() or (self._position >= 0).any())
+        if self.rests:
+            lists = snapshot.standing.column("behind").combine_chunks()
+            self._behind = lists.values.to_numpy()
+            self._starts = lists.offsets.to_numpy()
 
     def numbered(self, keyed: pa.RecordBatch) -> pa.RecordBatch:
         """Rows of `gate.keyed` as those of `gate.numbered`."""
@@ -51,10 +57,25 @@ class Lookup:
 
     def told(self, row: pa.Array, key: Numbers, category: Numbers, person: Numbers) -> pa.RecordBatch:
         """The same, of columns as arrays."""
-        columns = {"row": row, "number": pa.array(self._packed.take(key) + category.astype(np.uint32))}
-        if self._rests:
-            position = self._position[key]
-            own = np.flatnonzero(self._slot[key] >= 0)
-            position[own] = self._behind[self._starts[person[own]] + self._slot[key[own]]]
+        columns = {"row": row, "number": pa.array(self.packed(key, category))}
+        if self.rests:
+            position = self.positions(key, person)
             columns["position"] = pa.array(position, mask=position == NO_POSITION)
         return pa.RecordBatch.from_pydict(columns)
+
+    def packed(self, key: Numbers, category: Numbers) -> Numbers:
+        """The numbers of the verdicts that keys are answered, of records of some category."""
+        packed: Numbers = self._packed.take(key) + category.astype(np.uint32)
+        return packed
+
+    def fixed(self, result: int, category: Numbers) -> Numbers:
+        """The number of a verdict that names no territory, whatever is asked."""
+        packed: Numbers = np.uint32(result * self._width + 1) + category.astype(np.uint32)
+        return packed
+
+    def positions(self, key: Numbers, person: Numbers) -> Numbers:
+        """The position of the event that each denial rests on, -1 for none."""
+        position: Numbers = self._position[key]
+        own = np.flatnonzero(self._slot[key] >= 0)
+        position[own] = self._behind[self._starts[person[own]] + self._slot[key[own]]]
+        return position
