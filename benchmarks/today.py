@@ -52,7 +52,7 @@ def members(events: list[Path], path: Path) -> Path:
     """The table of members, made from the events if it is not there."""
     if not path.exists():
         asked = _MEMBERS.format(files=[str(one) for one in events if "people" in one.name], told=TOLD, by=BY)
-        duckdb.sql(f"SET TimeZone = 'UTC'; COPY ({asked}) TO '{path}' (FORMAT parquet)")
+        duckdb.connect().execute(f"COPY ({asked}) TO '{path}' (FORMAT parquet)")
     return path
 
 
@@ -96,8 +96,7 @@ def today_asking(engine: str, corpus: str, people: str) -> dict[str, Any]:
     What it is asked is worked out by a join beforehand, which is not measured; and by that, what it should say.
     """
     path = files(Path(corpus))[-1]
-    connection = duckdb.connect(config={"TimeZone": "UTC"})
-    reading = connection.sql(
+    reading = duckdb.connect().sql(
         "SELECT r.category, coalesce(r.territory, '') AS territory, r.author::VARCHAR AS author, "
         "coalesce(told, false) AS told, coalesce(refused, true) AS refused, coalesce(signalled, true) AS signalled, "
         "coalesce(moved_to, home, '') AS now, "

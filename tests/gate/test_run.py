@@ -288,6 +288,22 @@ def test_the_same_snapshot_has_the_same_digest(tmp_path: Path) -> None:
     assert len(digests) == 1
 
 
+def test_a_snapshot_of_ids_that_are_text_has_one_digest_however_it_lies_in_memory(tmp_path: Path) -> None:
+    """Of more people than are digested at a time, with ids of lengths that leave room to fill up."""
+    count = snapshots.DIGESTED_ROWS * 2 + 5
+    with platform(tmp_path, IdType.STRING) as made:
+        use = Use("genai", "platform", made.now())
+        pinned = snapshots.make(made.journal.store, made.reader.view(), use, DuckDBEngine(threads=1))
+    columns = {
+        "subject": pa.array([f"member-{n}" for n in range(count)]), "c0": pa.array([0] * count, pa.int32()),
+        "more": pa.array([False] * count),
+    }  # fmt: skip
+    schema = pinned.snapshot.standing.schema
+    table = pa.table([columns.get(field.name, pa.nulls(count, field.type)) for field in schema], schema)
+    lying = [table, *(pa.Table.from_batches(table.to_batches(max_chunksize=size)) for size in (10_007, 100_000))]
+    assert len({snapshots.with_tables(pinned, standing=one).digest for one in lying}) == 1
+
+
 class Broken(DuckDBEngine):
     """An engine that lets everything through."""
 

@@ -176,7 +176,10 @@ def digested(snapshot: Snapshot, pins: dict[str, Any]) -> str:
         table = snapshot.tables[name]
         with pa.ipc.new_stream(pa.PythonFile(Sink(), mode="w"), table.schema) as stream:
             for start in range(0, table.num_rows, DIGESTED_ROWS):
-                stream.write_table(table.slice(start, DIGESTED_ROWS).combine_chunks())
+                # Joined with nothing, so that all of it is copied: what Arrow writes of a part of longer texts is filled
+                # up with the texts that follow.
+                part = table.slice(start, DIGESTED_ROWS)
+                stream.write_table(pa.concat_tables([part, part.slice(0, 0)]).combine_chunks())
     return PREFIX + whole.hexdigest()
 
 
