@@ -61,6 +61,13 @@ class Parts:
     now: Clock
     peers: Peers | None = None
 
+    def present(self) -> int:
+        """The instant of a release: the present one, but never one before the last event was recorded.
+
+        Where the clock is behind that of another host, or was set back, whoever objected by then has objected.
+        """
+        return max(self.now(), self.journal.head().recorded_at)
+
     def close(self) -> None:
         """Closes the ledger."""
         if self.peers is not None:

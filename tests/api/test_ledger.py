@@ -14,7 +14,7 @@ from sayso.api import Ledger
 from sayso.api.ledger import verdict_json
 from sayso.errors import EventError, InputError, InstantError, PolicyError, StoreError, TerritoryError, UsageError
 from sayso.policy.facts import Subject
-from tests.tour import TOUR, Clock
+from tests.tour import T0, TOUR, Clock
 
 USE: dict[str, Any] = {"purpose": "generative-ai", "recipient": "platform"}
 MARCH = "2025-03-01T12:00:00Z"
@@ -214,3 +214,26 @@ def test_a_choice_gives_its_receipt(ledger: Ledger) -> None:
     found = sayso.verify_receipt(made.receipt(), keys=ledger.log.keys)
     assert (found.position, found.choice["decision"]) == (made.position, "objection")
     assert "receipt" not in repr(made)
+
+
+def test_a_clock_that_is_behind_undoes_no_objection(ledger: Ledger, clock: Clock, tour: Path) -> None:
+    ledger.choose("objection", subject=1, purposes="generative-ai", source="test")
+    clock.now -= 120_000_000  # as another host's may be
+    assert ledger.decide(1, "posts", MARCH, **USE).reason == "refused"
+    assert ledger.decisions(**USE).decide(1, "posts", MARCH).reason == "refused"
+    columns = tour / "corpus.yaml"
+    made = ledger.gate(tour / "posts.ndjson", columns=columns, into=tour / "out", **USE)
+    assert made.counts["by_ground"] == {"granted": 1}
+    assert made.manifest["use"]["at"] == "2025-06-01T00:00:00Z"
+
+
+def test_a_clock_set_back_between_two_looks_undoes_no_objection(ledger: Ledger, clock: Clock, tour: Path) -> None:
+    def object_then_set_back(stage: str, _done: int, _total: int) -> None:
+        if stage == "writing" and clock.now == T0:
+            clock.now += 1
+            ledger.choose("objection", subject=1, purposes="generative-ai", source="test")
+            clock.now -= 120_000_000
+
+    columns = tour / "corpus.yaml"
+    made = ledger.gate(tour / "posts.ndjson", columns=columns, into=tour / "out", progress=object_then_set_back, **USE)
+    assert made.counts["by_ground"] == {"granted": 1}

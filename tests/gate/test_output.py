@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from sayso.engines.duckdb import DuckDBEngine
 from sayso.errors import CanaryError, CorpusError, EngineError
 from sayso.gate.verify import verify
 from tests.gate.platform import Platform, corpus, denied, permitted, records
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
 
 @pytest.fixture
@@ -105,6 +108,33 @@ def test_what_a_killed_gate_left_is_removed_by_the_next(house: Platform, tmp_pat
     other.mkdir()
     house.gate(corpus(tmp_path / "in", records(8)), tmp_path / "out")
     assert sorted(one.name for one in tmp_path.iterdir()) == [".other.1.partial", "in", "out"]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_what_no_gate_left_is_neither_removed_nor_gone_on_with(house: Platform, tmp_path: Path, resume: bool) -> None:
+    theirs = tmp_path / "theirs"
+    (theirs / "letters").mkdir(parents=True)
+    (tmp_path / ".out.1.partial").symlink_to(theirs)
+    (tmp_path / ".out.2.partial").write_text("a file")
+    house.gate(corpus(tmp_path / "in", records(8)), tmp_path / "out", resume=resume)
+    assert not (tmp_path / "out").is_symlink()
+    assert [one.name for one in theirs.iterdir()] == ["letters"]
+
+
+@needs_root
+def test_what_another_user_left_is_not_gone_on_with(house: Platform, tmp_path: Path) -> None:
+    theirs = tmp_path / ".out.1.partial"
+    theirs.mkdir()
+    os.chown(theirs, 65534, 65534)
+    house.gate(corpus(tmp_path / "in", records(8)), tmp_path / "out", resume=True)
+    assert (tmp_path / "out").stat().st_uid == os.geteuid()
+    assert theirs.is_dir()
+
+
+def test_a_place_that_cannot_be_named_is_told(house: Platform, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="a path in Unicode"):
+        house.gate(corpus(tmp_path / "in", records(8)), tmp_path / os.fsdecode(b"out\xff"))
+    assert [one.name for one in tmp_path.iterdir()] == ["in"]
 
 
 def test_an_output_within_its_corpus_is_not_read(house: Platform, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def gate(
     if emit not in ("copy", "selection"):
         raise UsageError(f"expected `copy` or `selection` to emit, got `{emit}`")
     mapped = columns if isinstance(columns, Columns) else columns_from_yaml(Path(columns))
-    use = Use(purpose, recipient, parts.now() if at is None else instant_of(at))
+    use = Use(purpose, recipient, parts.present() if at is None else instant_of(at))
     limit = MEMORY if memory is None else wiring.bytes_of(memory)
     paths = sources.paths_of(source)
     if paths is None and (resume or since is not None):
@@ -176,7 +176,7 @@ class _Task:
         with tempfile.TemporaryDirectory(prefix="sayso-spill-") as spill:
             engine = wiring.engine(memory=self.memory, threads=self.threads, spill=Path(spill))
             return run(
-                job, engine, self.parts.reader, now=self.parts.now, progress=self.progress, still=self.here.still
+                job, engine, self.parts.reader, now=self.parts.present, progress=self.progress, still=self.here.still
             )
 
 

@@ -212,7 +212,7 @@ class Ledger(Recording):
     def _asked(
         self, purpose: str, recipient: str, at: Instant | None, position: int | None, policy: PolicyLike | None
     ) -> tuple[View, Use]:
-        use = Use(purpose, recipient, self.parts.now() if at is None else instant_of(at))
+        use = Use(purpose, recipient, self.parts.present() if at is None else instant_of(at))
         return self._view(policy_of(policy), position), use
 
     def _view(self, policy: Policy | None, position: int | None) -> View:

@@ -78,7 +78,7 @@ def gate(
         raise UsageError("canaries are planted beside files; leave them out, or gate files")
     release = at is None and position is None and policy is None
     mapped = columns if isinstance(columns, Columns) else columns_from_yaml(Path(columns))
-    use = Use(purpose, recipient, ledger.parts.now() if at is None else instant_of(at))
+    use = Use(purpose, recipient, ledger.parts.present() if at is None else instant_of(at))
     output = None if into is None or dry_run else Path(into)
     job = Job(
         use=use, release=release, inputs=paths, columns=mapped, output=output, policy=policy_of(policy),
@@ -96,7 +96,7 @@ def gate(
 
     try:
         with distributed.run(
-            job, cluster, wiring.engine(), parts.reader, now=parts.now, held=corpus,
+            job, cluster, wiring.engine(), parts.reader, now=parts.present, held=corpus,
             publish=save if into_table is not None and output is not None else None, progress=progress,
         ) as made:  # fmt: skip
             manifest = made.outcome.manifest

@@ -45,9 +45,9 @@ def publish_view(
     remote.check_here(*paths, into)
     mapped = columns if isinstance(columns, Columns) else columns_from_yaml(Path(columns))
     parts, release = ledger.parts, at is None and position is None and policy is None
-    use = Use(purpose, recipient, parts.now() if at is None else instant_of(at))
+    use = Use(purpose, recipient, parts.present() if at is None else instant_of(at))
     job = Job(
         use=use, release=release, inputs=paths, columns=mapped, output=Path(into), policy=policy_of(policy),
         position=position,
     )  # fmt: skip
-    return views.publish(job, table, wiring.engine(), wiring.viewing(), parts.reader, now=parts.now).manifest
+    return views.publish(job, table, wiring.engine(), wiring.viewing(), parts.reader, now=parts.present).manifest

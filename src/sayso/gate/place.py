@@ -7,13 +7,14 @@ import glob
 import itertools
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from sayso.errors import CorpusError, EngineError
+from sayso.errors import CorpusError, EngineError, Problem
 
 SYNCING = 8
 """So many files are waited for at once, for a disk is quicker about several."""
@@ -30,6 +31,8 @@ def place(output: Path | None, *, resume: bool = False) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as scratch:
             yield Path(scratch)
         return
+    if not encodable(output):
+        raise CorpusError(Problem("expected a path in Unicode; name another output", file=str(output)))
     check_free(output)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -52,6 +55,8 @@ def _claimed(output: Path, *, resume: bool) -> tuple[Path, int]:
         fcntl.flock(parent, fcntl.LOCK_EX)  # so that none is seen between its making and its locking
         kept: tuple[Path, int] | None = None
         for left in sorted(output.parent.glob(f".{glob.escape(output.name)}.*.partial")):
+            if not _own(left):
+                continue
             held = _locked(left)
             if held is None:
                 continue
@@ -70,9 +75,15 @@ def _claimed(output: Path, *, resume: bool) -> tuple[Path, int]:
         os.close(parent)
 
 
+def _own(left: Path) -> bool:
+    """Whether a gate of this user left it: no link is followed, and what somebody else made is not gone on with."""
+    found = left.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+
+
 def _locked(directory: Path) -> int | None:
     """The lock on a directory; `None` if another gate works in it."""
-    held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -97,6 +108,15 @@ def check_free(output: Path) -> None:
     """Raises CorpusError if there is something in the place of an output: a move would take that of an empty directory."""
     if os.path.lexists(output):
         raise CorpusError(f"the output `{output.name}` is there already; name another, or remove it")
+
+
+def encodable(path: Path) -> bool:
+    """Whether a path is text; a name on the disk may be other bytes, which no engine and no database can be told."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def move(work: Path, output: Path) -> None:
