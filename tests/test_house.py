@@ -28,7 +28,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 OURS = sorted([*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")])
 
 CORE = {"errors", "canonical", "instant", "territory", "policy", "ledger", "consent", "plan"}
-EDGE = {"__init__", "__main__", "api", "cli", "demo", "engines", "stores", "web", "wiring"}
+EDGE = {"__init__", "__main__", "api", "cli", "demo", "engines", "places", "stores", "web", "wiring"}
 
 
 def name(path: Path) -> str:
@@ -186,6 +186,7 @@ def test_every_room_of_the_architecture_has_a_layer() -> None:
         ("unplaced", "import re", "No arrow points up"),
         ("ledger/entry", "import sqlalchemy", "Only stores know a database"),
         ("plan/gate", "import duckdb", "Only engines"),
+        ("gate/mirror", "import boto3", "Only places"),
         ("policy/terms", "from cyclopts import App", "Only the command line"),
         ("consent/fold", "import ibis", "Relational expressions"),
         ("policy/terms", "import pyarrow", "Meaning needs no tables"),

@@ -13,6 +13,7 @@ SaysoError
 ├── StoreError            the ledger's store cannot do what was asked
 │   └── StoreBusyError        another process holds the ledger; trying again may work
 ├── EngineError           the gate's engine failed while it worked
+├── RemoteError           what is kept elsewhere cannot be read or written
 ├── StaleError            a snapshot, or what a release derived from it, is too old
 ├── CanaryError           a planted record that must be denied was permitted
 └── VerificationError     something given does not prove what it should
@@ -102,6 +103,10 @@ class StoreBusyError(StoreError):
 
 class EngineError(SaysoError):
     """The gate's engine failed while it worked."""
+
+
+class RemoteError(SaysoError):
+    """What is kept elsewhere cannot be read or written: no such bucket, no access, no network, a transfer that broke off."""
 
 
 class StaleError(SaysoError):

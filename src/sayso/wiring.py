@@ -34,6 +34,7 @@ from sayso.stores.schema import Founding
 if TYPE_CHECKING:
     from sayso.gate.distributed import Held
     from sayso.gate.engine import Cluster, Engine, Viewing
+    from sayso.gate.objects import Objects
 
 Clock = Callable[[], int]
 Location: TypeAlias = Path | PostgresUrl
@@ -280,3 +281,24 @@ def _spark(module: str) -> Any:
         if error.name and error.name.partition(".")[0] in ("pyspark", "py4j"):
             raise UsageError("expected Spark to be installed; do so with `pip install 'sayso[spark]'`") from error
         raise
+
+
+def objects() -> Objects:
+    """Buckets of objects, found and signed for by the environment. Raises UsageError without the library, RemoteError."""
+    try:
+        from sayso.places.s3 import S3Objects
+    except ModuleNotFoundError as error:
+        raise UsageError("names in buckets need a library: `pip install 'sayso[s3]'`") from error
+    return S3Objects()
+
+
+def scratch(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where files are kept of what is not on this machine: `SAYSO_SCRATCH`, or a directory of the user's cache."""
+    named = environment.get("SAYSO_SCRATCH")
+    cache = environment.get("XDG_CACHE_HOME")
+    return Path(named) if named else (Path(cache) if cache else Path.home() / ".cache") / "sayso"
+
+
+def token() -> str:
+    """What tells one gate from all others."""
+    return os.urandom(16).hex()

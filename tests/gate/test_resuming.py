@@ -74,9 +74,8 @@ def goes_on(tmp_path: Path, emit: str, seed: int) -> None:
     most = 0
     for _ in range(3):
         most = random.randint(most, FILES)
-        if not killed(tmp_path, emit, most, random.random() / 50):
-            break
-        assert not (tmp_path / "out").exists()
+        if not killed(tmp_path, emit, most, random.random() / 50) or (tmp_path / "out").exists():
+            break  # it was through, be it an instant before it was killed
     if not (tmp_path / "out").exists():
         subprocess.run([sys.executable, "-c", GATE, str(tmp_path), emit, str(1 << 20)], check=True)
     assert content(tmp_path / "out") == content(tmp_path / "whole/out")

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypedDict
 
 from sayso import instant, wiring
-from sayso.api import sources
+from sayso.api import remote, sources
 from sayso.api.given import Instant, instant_of
 from sayso.api.policies import PolicyLike, policy_of
+from sayso.api.remote import Near
 from sayso.api.sources import Gated
-from sayso.canonical import digest_file
+from sayso.canonical import digest_bytes
 from sayso.errors import EngineError, UsageError
 from sayso.gate import manifest as manifests
 from sayso.gate.columns import Columns, columns_from_yaml
 from sayso.gate.engine import Progress, silent
 from sayso.gate.job import MEMORY, Job
+from sayso.gate.objects import is_address
 from sayso.gate.outcome import Outcome
 from sayso.gate.run import run
 from sayso.ledger import events as e
@@ -32,7 +34,7 @@ class GateOptions(TypedDict, total=False):
     """What `Ledger.gate` may be told beside the source, the use and the columns."""
 
     into: str | Path | None
-    """The directory to write to; it must not be there yet. Paths need one, tables may do without."""
+    """The directory or `s3://` prefix to write to; it must not be there yet. Paths need one, tables may do without."""
     at: Instant | None
     """Another instant than the present one: a replay."""
     position: int | None
@@ -94,24 +96,27 @@ def gate(
     mapped = columns if isinstance(columns, Columns) else columns_from_yaml(Path(columns))
     use = Use(purpose, recipient, parts.now() if at is None else instant_of(at))
     limit = MEMORY if memory is None else wiring.bytes_of(memory)
-    asked = _Asked(emit, report, policy_of(policy), position, canaries, resume, _earlier(since), limit)
-    task = _Task(parts, use, release, mapped, asked, memory, threads, progress)
     paths = sources.paths_of(source)
     if paths is None and (resume or since is not None):
         raise UsageError("only a gate of files goes on, or takes files from one before; name paths")
     if paths is None and emit != "copy":
         raise UsageError("a selection is of files; write the table as Parquet and name that")
-    output = None if into is None or dry_run else Path(into)
-    if paths is not None:
-        if output is None and not dry_run:
-            raise UsageError("expected a directory to write to; name one, or ask for a dry run")
-        made = task.run(paths, output)
-        permitted, denied = (None, None) if output is None else sources.directories(output, emit)
-    else:
-        made, permitted, denied = _table(task, source, output, dry_run=dry_run)
+    if paths is not None and into is None and not dry_run:
+        raise UsageError("expected a directory to write to; name one, or ask for a dry run")
+    with remote.near(paths or (), None if dry_run else into, _earlier(since), resume=resume) as here, here.naming():
+        asked = _Asked(emit, report, policy_of(policy), position, canaries, resume, here.since, limit)
+        task = _Task(parts, use, release, mapped, asked, memory, threads, progress, here)
+        output, permitted, denied = here.output, None, None
+        if paths is None:
+            made, permitted, denied = _table(task, source, output, dry_run=dry_run)
+        else:
+            made = task.run(here.inputs, output)
+            if output is not None:
+                permitted, denied = (here.told(one) for one in sources.directories(output, emit))
+        here.publish()
     if dataset is not None and made.output is not None:
-        parts.journal.append(_built(dataset, made.output, made.manifest, use))
-    return Gated(permitted, denied, made.manifest, output)
+        parts.journal.append(_built(dataset, made.manifest, use))
+    return Gated(permitted, denied, made.manifest, here.told(output))
 
 
 def _table(task: _Task, source: Any, output: Path | None, *, dry_run: bool) -> tuple[Outcome, Any, Any]:
@@ -128,10 +133,12 @@ def _table(task: _Task, source: Any, output: Path | None, *, dry_run: bool) -> t
     return made, staged.pick(mask), denied
 
 
-def _earlier(since: str | Path | None) -> Path | None:
+def _earlier(since: str | Path | None) -> str | Path | None:
     """The directory of an output, which may be named by its manifest."""
     if since is None:
         return None
+    if is_address(since):
+        return str(since).removesuffix(f"/{manifests.FILE}")
     path = Path(since)
     return path.parent if path.name == manifests.FILE else path
 
@@ -154,10 +161,10 @@ class _Task:
 
     def __init__(
         self, parts: wiring.Parts, use: Use, release: bool, columns: Columns, asked: _Asked, memory: str | None,
-        threads: int | None, progress: Progress,
+        threads: int | None, progress: Progress, here: Near,
     ) -> None:  # fmt: skip
         self.parts, self.use, self.release, self.columns, self.asked = parts, use, release, columns, asked
-        self.memory, self.threads, self.progress = memory, threads, progress
+        self.memory, self.threads, self.progress, self.here = memory, threads, progress, here
 
     def run(self, inputs: tuple[str, ...], output: Path | None) -> Outcome:
         """Runs the gate, its engine spilling to a directory of its own."""
@@ -168,15 +175,17 @@ class _Task:
         )  # fmt: skip
         with tempfile.TemporaryDirectory(prefix="sayso-spill-") as spill:
             engine = wiring.engine(memory=self.memory, threads=self.threads, spill=Path(spill))
-            return run(job, engine, self.parts.reader, now=self.parts.now, progress=self.progress)
+            return run(
+                job, engine, self.parts.reader, now=self.parts.now, progress=self.progress, still=self.here.still
+            )
 
 
-def _built(dataset: str, output: Path, manifest: dict[str, Any], use: Use) -> e.DatasetBuilt:
+def _built(dataset: str, manifest: dict[str, Any], use: Use) -> e.DatasetBuilt:
     look = manifest["looks"][-1]
     at = instant.parse(manifest["use"]["at"])
     return e.DatasetBuilt(
         dataset=dataset,
-        manifest=digest_file(output / manifests.FILE),
+        manifest=digest_bytes(manifests.encode(manifest)),
         use=e.UseRef(purpose=use.purpose, recipient=use.recipient, at=at),
         policy=look["policy"],
         position=look["position"],

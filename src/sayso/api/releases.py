@@ -9,6 +9,7 @@ from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 from sayso import instant, wiring
+from sayso.api import remote
 from sayso.api.given import Instant, instant_of
 from sayso.api.keeping import known_keys
 from sayso.api.policies import PolicyLike, policy_of
@@ -44,17 +45,17 @@ def verify(
     checkpoint signed, and that the reference decides a random `sample` of the records as the output says. Raises
     VerificationError if there is no manifest to verify by, KeyFileError for what is no key.
     """
-    root, corpus = Path(directory), None if inputs is None else Path(inputs)
     known = known_keys(keys)
     if ledger is not None:
         known = list(ledger.log.trusted(known or ledger.log.keys))
-        if corpus is None:
+        if inputs is None:
             raise UsageError("expected the directory of the inputs too: verdicts are replayed from the corpus")
-    found = _verify(root, corpus, known)
-    if ledger is not None and corpus is not None and not found:
-        with tempfile.TemporaryDirectory(prefix="sayso-") as scratch:
-            engine = wiring.engine(spill=Path(scratch))
-            found = replay(root, corpus, ledger.parts.reader, engine, _chosen, sample, Path(scratch))
+    with remote.output_of(directory, inputs) as (root, corpus):
+        found = _verify(root, corpus, known)
+        if ledger is not None and corpus is not None and not found:
+            with tempfile.TemporaryDirectory(prefix="sayso-") as scratch:
+                engine = wiring.engine(spill=Path(scratch))
+                found = replay(root, corpus, ledger.parts.reader, engine, _chosen, sample, Path(scratch))
     return found
 
 
@@ -82,7 +83,7 @@ def open_release(directory: str | Path, *, at: Instant | None = None) -> ds.Data
     """
     import pyarrow.dataset as ds
 
-    root = Path(directory)
+    root = remote.kept_output(directory)
     said: dict[str, Any] = manifest.read(root)
     if said.get("kind") != "release":
         raise VerificationError(f"`{root.name}` is a replay, and nothing is trained on one; gate a release")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from sayso import wiring
+from sayso.api import remote
 from sayso.api.keeping import known_keys
 from sayso.api.shuffling import Shuffled
 from sayso.errors import UsageError
@@ -50,17 +51,18 @@ def open_selection(
         raise UsageError(f"expected the corpus to be checked at `open` or at `touch`, got `{check}`")
     if threads < 1:
         raise UsageError(f"expected at least one thread, got `{threads}`")
+    root = remote.kept_output(directory)
     opened = through.open_corpus(
-        Path(directory), _placed(corpus), purpose, recipient, known_keys(keys), now, at_once=check == "open"
+        root, _placed(corpus, root), purpose, recipient, known_keys(keys), now, at_once=check == "open"
     )
     return Selection(opened, threads)
 
 
-def _placed(corpus: Corpora) -> Callable[[str], Path | None]:
+def _placed(corpus: Corpora, output: Path) -> Callable[[str], Path | None]:
     if isinstance(corpus, Mapping):
-        named = {name: Path(path) for name, path in corpus.items()}
+        named = {name: remote.kept_file(path) for name, path in corpus.items()}
         return named.get
-    root = Path(corpus)
+    root = remote.kept_corpus(corpus, output)
     return lambda name: root / name
 
 

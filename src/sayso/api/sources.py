@@ -47,7 +47,7 @@ class Gated(Generic[T]):
     permitted: T | None
     denied: Any
     manifest: dict[str, Any]
-    output: Path | None
+    output: str | Path | None
 
     @property
     def counts(self) -> dict[str, Any]:

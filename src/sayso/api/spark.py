@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sayso import wiring
-from sayso.api import sources
+from sayso.api import remote, sources
 from sayso.api.gating import MOST_CANARIES
 from sayso.api.given import Instant, instant_of
 from sayso.api.policies import PolicyLike, policy_of
@@ -73,6 +73,7 @@ def gate(
     if not 0 <= canaries <= MOST_CANARIES:
         raise UsageError(f"expected a number of canaries from 0 to {MOST_CANARIES:,}, got `{canaries}`")
     paths, held = _told(source)
+    remote.check_here(*paths, into)
     if canaries and held is not None:
         raise UsageError("canaries are planted beside files; leave them out, or gate files")
     release = at is None and position is None and policy is None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sayso import wiring
-from sayso.api import sources
+from sayso.api import remote, sources
 from sayso.api.given import Instant, instant_of
 from sayso.api.policies import PolicyLike, policy_of
 from sayso.errors import UsageError
@@ -42,6 +42,7 @@ def publish_view(
     paths = sources.paths_of(example)
     if paths is None:
         raise UsageError(f"expected files with the columns of the table, got {type(example).__name__}")
+    remote.check_here(*paths, into)
     mapped = columns if isinstance(columns, Columns) else columns_from_yaml(Path(columns))
     parts, release = ledger.parts, at is None and position is None and policy is None
     use = Use(purpose, recipient, parts.now() if at is None else instant_of(at))

@@ -6,6 +6,7 @@ from sayso.errors import (
     CanaryError,
     EngineError,
     InputError,
+    RemoteError,
     SaysoError,
     StaleError,
     StoreError,
@@ -31,6 +32,8 @@ CANARY = 7
 """A planted record that must be denied was permitted."""
 VERIFICATION = 8
 """There is no manifest to verify by, or none that can be read."""
+REMOTE = 9
+"""A bucket cannot be read or written: no such one, no access, no network."""
 INTERRUPTED = 130
 """The user stopped it (128 and SIGINT's number)."""
 CLOSED = 141
@@ -54,5 +57,7 @@ def code_of(error: SaysoError) -> int:
             return CANARY
         case VerificationError():
             return VERIFICATION
+        case RemoteError():
+            return REMOTE
         case _:
             return INPUT

@@ -22,7 +22,7 @@ def gate(
     *sources: str,
     purpose: str,
     recipient: str,
-    into: Path | None = None,
+    into: Flag = None,
     columns: Path | None = None,
     subject: tuple[str, ...] = (),
     collected_at: Flag = None,
@@ -39,7 +39,7 @@ def gate(
     emit: Literal["copy", "selection", "view"] = "copy",
     report: bool = False,
     resume: bool = False,
-    since: Path | None = None,
+    since: Flag = None,
     dry_run: bool = False,
     canaries: int = 0,
     dataset: str | None = None,
@@ -67,13 +67,13 @@ def gate(
     Parameters
     ----------
     sources
-        Files, globs and directories.
+        Files, globs and directories; also in a bucket, as `s3://BUCKET/KEY`.
     purpose
         What the data is to be used for.
     recipient
         Who is to use it.
     into
-        The directory to make; it must not be there yet.
+        The directory, or `s3://BUCKET/PREFIX`, to make; it must not be there yet.
     columns
         A `corpus.yaml` that says which columns say what; instead of the flags below.
     subject

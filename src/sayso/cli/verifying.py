@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from rich.text import Text
 
 from sayso import instant
@@ -18,10 +18,10 @@ verify = App(name="verify", help_format="markdown")
 
 @verify.default
 def output(
-    directory: Path,
+    directory: str,
     /,
     *,
-    inputs: Path | None = None,
+    inputs: Annotated[str | None, Parameter(show_default=False)] = None,
     key: tuple[str, ...] = (),
     replay: int | None = None,
     context: Run,
@@ -38,7 +38,7 @@ def output(
     Parameters
     ----------
     directory
-        What `sayso gate` wrote.
+        What `sayso gate` wrote; it may be in a bucket, as `s3://BUCKET/PREFIX`.
     inputs
         The directory of the corpus, to check its files too.
     key

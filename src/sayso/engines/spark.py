@@ -25,7 +25,7 @@ from sayso.plan.gate import Packing, combinations, numbered, strangers, verdicts
 from sayso.plan.history import history
 
 BROADCAST = 20_000_000
-"""So many subjects' standing at most is sent to every executor; more are joined by a shuffle (docs/design/0062-spark.md)."""
+"""So many subjects' standing at most is sent to every executor; more are joined by a shuffle (docs/design/0066-spark.md)."""
 
 
 class SparkEngine:

@@ -25,8 +25,11 @@ from sayso.gate.selecting import check_selectable
 from sayso.gate.selection import KIND as SELECTION
 
 
-def run(job: Job, engine: Engine, reader: Reader, *, now: Callable[[], int], progress: Progress = silent) -> Outcome:
-    """Gates a corpus.
+def run(
+    job: Job, engine: Engine, reader: Reader, *, now: Callable[[], int], progress: Progress = silent,
+    still: Callable[[], None] = lambda: None,
+) -> Outcome:  # fmt: skip
+    """Gates a corpus. Before anything is let through, `still` raises CorpusError if the files are of what is no more.
 
     Raises CorpusError for a corpus or an output place that cannot be used, StoreError, EngineError, and CanaryError
     if a planted record that must be denied was permitted; then nothing is left of the output.
@@ -60,6 +63,7 @@ def run(job: Job, engine: Engine, reader: Reader, *, now: Callable[[], int], pro
             job, engine, first, second, inputs=manifest.inputs(gated), outputs=manifest.outputs(gated),
             counts=summed(gated),
         )  # fmt: skip
+        still()
         if job.output is None or log is None:
             return Outcome(told, None)
         log.close()

@@ -45,9 +45,10 @@ class Lookup:
         """By key, how severe the answer is; the last is that of key -1."""
         self.behind = behind
         self.rests = behind and bool((self._slot >= 0).any() or (self._position >= 0).any())
-        lists = snapshot.standing.column("behind").combine_chunks()
-        self._behind = lists.values.to_numpy()
-        self._starts = lists.offsets.to_numpy()
+        if self.rests:
+            lists = snapshot.standing.column("behind").combine_chunks()
+            self._behind = lists.values.to_numpy()
+            self._starts = lists.offsets.to_numpy()
 
     def numbered(self, keyed: pa.RecordBatch) -> pa.RecordBatch:
         """Rows of `gate.keyed` as those of `gate.numbered`."""

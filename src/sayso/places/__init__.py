@@ -1,0 +1,1 @@
+"""Adapters to where bytes are that are not on this machine."""
