@@ -221,6 +221,7 @@ def test_reservations(engine: Engine, nobody: Snapshot, tmp_path: Path) -> None:
             (pa.array(lists, pa.list_(pa.string())), [True, False, False, False, None, True, None]),
             (pa.array([True, False, None]), [True, False, False]),
             (pa.array(["genai", "ads", None]), [True, False, False]),
+            (pa.array(["TRUE", " yes", "1", "all", "*", "no"]), [True] * 5 + [False]),
         ]
     ):
         (tmp_path / str(place)).mkdir()

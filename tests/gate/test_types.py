@@ -303,7 +303,11 @@ def test_reservations(house: Platform, tmp_path: Path) -> None:
         0: "reserved", 1: "reserved", 5: "unreadable", 6: "reserved", 7: "unreadable",
     }  # fmt: skip
     for place, (column, expected) in enumerate(
-        [([True, False, None], {0: "reserved"}), (["genai", "ranking", None], {0: "reserved"})]
+        [
+            ([True, False, None], {0: "reserved"}),
+            (["genai", "ranking", None], {0: "reserved"}),
+            (["true", "Yes ", "false"], {0: "reserved", 1: "reserved"}),
+        ]
     ):
         folder = tmp_path / str(place)
         folder.mkdir()

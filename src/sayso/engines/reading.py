@@ -21,6 +21,8 @@ from sayso.plan.gate import Shape
 CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
 PLAIN = rf"\d{{4}}-\d{{2}}-\d{{2}}([Tt ]{CLOCK}(:[0-5]\d(\.\d{{1,6}})?)?)?"
 ZONED = rf"\d{{4}}-\d{{2}}-\d{{2}}[Tt ]{CLOCK}(:[0-5]\d(\.\d{{1,6}})?)?([Zz]|[+-]{CLOCK})"
+EVERYTHING = ("true", "t", "yes", "y", "1", "all", "*")
+"""Texts of one column that reserve a record from every purpose."""
 OF_IDS = r"[^\x00-\x1f\x7f]+"
 """What an id that is text consists of."""
 
@@ -264,7 +266,10 @@ class _Reading:
             overlaps = f"coalesce({self._sql.overlaps(name, listed)}, false)"
             return f"CASE WHEN {self._sql.holds_null(name)} THEN NULL ELSE {overlaps} END"
         if is_text(kind):
-            return f"coalesce({self._sql.contains(listed, self._sql.text(name))}, false)"
+            # Where a boolean was written as text, as in a CSV file that says something else in one line.
+            whole = ", ".join(map(self._sql.literal, EVERYTHING))
+            said = self._sql.text(name)
+            return f"(coalesce(lower(trim({said})) IN ({whole}), false) OR coalesce({self._sql.contains(listed, said)}, false))"
         raise CorpusError(f"expected purposes (text, or a list of it) or booleans in column `{column}`, got `{kind}`")
 
     def subjects(self) -> str:
