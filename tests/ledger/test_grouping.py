@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 
 import pytest
 
@@ -99,3 +102,92 @@ def test_an_event_that_no_entry_can_hold_is_refused(ledger: Ledger) -> None:
     with pytest.raises(EventError, match="takes more than 65535 bytes"):
         ledger.journal.append(wide)
     assert ledger.store.head().size == 0
+
+
+# ── who is interrupted while waiting ─────────────────────────────────────────────────────────────────────────────────
+
+
+class CutShortError(Exception):
+    """A signal's handler raises it."""
+
+
+@contextmanager
+def interrupted(after: float) -> Iterator[None]:
+    """The main thread is interrupted after so many seconds, as by Ctrl-C."""
+
+    def handler(*_: object) -> None:
+        raise CutShortError
+
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, after)
+    try:
+        with pytest.raises(CutShortError):
+            yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def later(group: Group[int, int]) -> int:
+    """Asks once the main thread has."""
+    time.sleep(0.1)
+    return group.ask(2)
+
+
+def test_who_is_interrupted_while_another_writes_is_not_written() -> None:
+    writes, begun, go = list[list[int]](), Event(), Event()
+
+    def write(asked: Sequence[int]) -> list[int | BaseException]:
+        writes.append(list(asked))
+        begun.set()
+        assert go.wait(10)
+        return list(asked)
+
+    group: Group[int, int] = Group(write, 0.01)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(group.ask, 1)
+        assert begun.wait(10)
+        with interrupted(0.1):
+            group.ask(2)
+        go.set()
+        assert first.result(10) == 1
+        assert group.ask(3) == 3
+    assert writes == [[1], [3]]
+
+
+def test_who_is_interrupted_when_taken_already_may_have_been_written_and_nobody_sleeps_on() -> None:
+    writes, go = list[list[int]](), Event()
+
+    def write(asked: Sequence[int]) -> list[int | BaseException]:
+        writes.append(list(asked))
+        assert go.wait(10)
+        return list(asked)
+
+    group: Group[int, int] = Group(write, 60)
+    group._expected = 2
+    with ThreadPoolExecutor(1) as pool:
+        last = pool.submit(later, group)
+        with interrupted(0.4):
+            group.ask(1)
+        go.set()
+        assert last.result(10) == 2
+    assert writes == [[1, 2]]
+
+
+def test_who_watches_and_is_interrupted_lets_another_watch() -> None:
+    group: Group[int, int] = Group(list, 0.5)
+    group._expected = 3
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(later, group)
+        with interrupted(0.3):
+            group.ask(1)
+        assert other.result(10) == 2
+
+
+def test_who_watches_is_answered_by_who_comes_last() -> None:
+    group: Group[int, int] = Group(list, 60)
+    group._expected = 2
+    with ThreadPoolExecutor(1) as pool:
+        last = pool.submit(later, group)
+        assert group.ask(1) == 1
+        assert last.result(10) == 2

@@ -196,6 +196,23 @@ def test_a_gate_that_finds_those_in_lists_says_what_one_says_that_joins(
     assert "unreadable" in made["finds"].manifest["counts"]["by_reason"]
 
 
+def test_of_those_in_lists_nothing_more_is_told_than_is_asked(house: Platform, tmp_path: Path) -> None:
+    """A selection without a report, of which nobody asks what a denial rests on."""
+    columns = Columns(MAPPINGS["a list"], category="category", territory="where", key="id")
+    source, at = corpus(tmp_path / "in", peopled(300), files=1, group=300), house.now()
+    reported = house.gate(source, tmp_path / "reported", columns, at=at, emit="selection", report=True)
+    plain = house.gate(source, tmp_path / "plain", columns, at=at, emit="selection")
+    assert plain.manifest["counts"] == reported.manifest["counts"]
+
+
+def test_a_file_of_nobody_at_all_is_denied(house: Platform, tmp_path: Path) -> None:
+    columns = Columns(MAPPINGS["a list"], category="category", key="id")
+    table = records(20)
+    source = corpus(tmp_path / "in", table.append_column("to", pa.array([[]] * 20, pa.list_(pa.int64()))), files=1)
+    done = house.gate(source, tmp_path / "out", columns)
+    assert done.manifest["counts"]["by_reason"].keys() == {"no-subject"}
+
+
 def test_those_in_lists_are_found_where_they_can_be() -> None:
     def suits(kind: pa.DataType, unasked: tuple[str, ...] = ("mentioned",)) -> bool:
         return flat.suits(Columns((SubjectColumn("a"),), category="b"), pa.schema([("a", kind)]), unasked)
