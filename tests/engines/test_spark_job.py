@@ -22,6 +22,8 @@ from sayso.ledger import events as e
 from sayso.policy import loads, normal
 from tests.gate.platform import COLLECTED, COLUMNS, POLICY, START, corpus, permitted, records
 
+RECORDED = instant.parse("2026-09-01T00:00:00Z")
+"""Before any instant at which something is gated: none is decided before the last that was recorded."""
 USE: dict[str, Any] = {"purpose": "genai", "recipient": "platform", "columns": COLUMNS}
 
 
@@ -29,7 +31,7 @@ USE: dict[str, Any] = {"purpose": "genai", "recipient": "platform", "columns": C
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger of ten people, of whom 3 objected and 10 is not known."""
     folder = tmp_path_factory.mktemp("ledger")
-    with init_ledger(folder / "ledger.sayso") as made:
+    with init_ledger(folder / "ledger.sayso", now=lambda: RECORDED) as made:
         policy = loads(POLICY)
         journal = made.parts.journal
         journal.append(e.PolicyPublished(platform=policy.platform, digest=policy.digest, document=normal(policy)))
