@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -254,7 +255,10 @@ def test_copies_made_while_others_write_are_whole_and_older_than_what_was_seen_s
         writers = [pool.submit(write)]
         copies = [tmp_path / f"copy-{number}" for number in range(4)]
         for copy in copies:
+            written = len(seen) + 2
             ledger.log.backup(copy)
+            while len(seen) < written:
+                time.sleep(0.001)
         going.set()
         assert [one.result() for one in writers] == [None]
     heads = {checkpoint.unverified(text).size: text for text in seen}
