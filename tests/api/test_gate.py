@@ -119,6 +119,8 @@ def test_a_release_is_opened_while_it_is_fresh_and_whole(ledger: Ledger, posts: 
         sayso.open_release(tour / "out", at="2025-06-02T00:00:00Z")
     with pytest.raises(StaleError):
         sayso.open_release(tour / "out")
+    with pytest.raises(StaleError, match="clock stands before `2025-06-01T00:00:00Z`"):
+        sayso.open_release(tour / "out", at="2024-06-01T00:00:00Z")
     (tour / "out" / "permitted" / "more.parquet").write_bytes(b"PAR1")
     with pytest.raises(VerificationError, match=r"more\.parquet"):
         sayso.open_release(tour / "out", at="2025-06-01T23:59:59Z")

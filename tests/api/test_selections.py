@@ -301,6 +301,12 @@ def test_a_set_of_rows_that_was_changed(place: Path) -> None:
         opened(place)
 
 
+def test_by_a_clock_that_was_set_back_nothing_is_opened(place: Path) -> None:
+    late = clock(place)() - instant.DAY
+    with pytest.raises(StaleError, match="the clock stands before"):
+        open_selection(place / "selection", corpus=place / "in", now=lambda: late, **USE)
+
+
 @pytest.mark.parametrize("change", [{"valid_until": None}, {"use": None}, {"inputs": [{}]}, {"outputs": []}])
 def test_a_manifest_that_says_too_little(place: Path, change: dict[str, Any]) -> None:
     path, now = place / "selection/manifest.json", clock(place)

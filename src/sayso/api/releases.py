@@ -95,7 +95,9 @@ def open_release(directory: str | Path, *, at: Instant | None = None) -> ds.Data
     if not isinstance(said.get("valid_until"), str):
         raise VerificationError(f"the manifest in `{root.name}` does not say until when it is valid; gate it again")
     until = instant.parse(said["valid_until"])
-    if (wiring.present() if at is None else instant_of(at)) >= until:
+    present = wiring.present() if at is None else instant_of(at)
+    manifest.check_clock(said, present, root.name)
+    if present >= until:
         raise StaleError(f"the release `{root.name}` was valid until `{said['valid_until']}`; gate it again")
     # Each by name: a dataset of a directory leaves out files whose names begin with `_` or `.`.
     files = [str(root / entry["path"]) for entry in said["outputs"] if entry["kind"] == PERMITTED]

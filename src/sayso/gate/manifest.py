@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from sayso import instant
-from sayso.errors import Problem, VerificationError
+from sayso.errors import Problem, StaleError, VerificationError
 from sayso.gate.columns import Columns
 from sayso.gate.output import Gated
 from sayso.gate.selection import KIND as SELECTION
+from sayso.ledger.admission import SKEW
 
 FORM = "sayso/manifest/1"
 FILE = "manifest.json"
@@ -76,3 +77,11 @@ def read(directory: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or manifest.get("form") != FORM:
         raise VerificationError(str(Problem(f"expected a manifest of form `{FORM}`", file=str(path))))
     return manifest
+
+
+def check_clock(said: Mapping[str, Any], present: int, name: str) -> None:
+    """Raises StaleError where the clock stands before what a release saw: by such a one, nothing would ever be stale."""
+    seen = max(instant.parse(look["at"]) for look in said["looks"])
+    if present < seen - SKEW:
+        at = instant.format(seen)
+        raise StaleError(f"the clock stands before `{at}`, when `{name}` was made; set it right")

@@ -327,6 +327,7 @@ def _corpus(
             )
         )  # fmt: skip
     corpus = Corpus(directory.name, files, instant.parse(said["valid_until"]), now, {})
+    manifest.check_clock(said, now(), directory.name)
     corpus.check_fresh()
     if not at_once:
         return corpus
