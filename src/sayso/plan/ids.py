@@ -28,7 +28,7 @@ TEXT = pa.large_string()
 Reading: TypeAlias = Callable[[pa.Array], pa.Array]
 """Ids as the ledger writes them, of those that a corpus writes; null where they cannot be read."""
 Hashing: TypeAlias = Callable[[pa.Array], Ints]
-_MIXER = np.uint64(0x9E3779B97F4A7C15)
+_MIXERS = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 _HALF = np.uint64(32)
 _WORD = 8
 _LONGEST = 4 * LONGEST
@@ -143,7 +143,7 @@ def hashes(texts: pa.Array) -> Ints:
     # At each byte, the word of the eight before it.
     words: npt.NDArray[np.uint64] = np.ndarray((len(data) - _WORD + 1,), np.dtype("<u8"), data, strides=(1,))
     starts, lengths = offsets[:-1] - first, np.minimum(np.diff(offsets), _LONGEST)
-    found = lengths.astype(np.uint64) * _MIXER
+    found = lengths.astype(np.uint64) * _MIXERS[0]
     short = (np.maximum(_WORD - lengths, 0) * 8).astype(np.uint64)
     _mix(found, words[starts + np.minimum(lengths, _WORD)] >> short)
     rows, at = np.flatnonzero(lengths > _WORD), 2 * _WORD
@@ -159,9 +159,11 @@ def hashes(texts: pa.Array) -> Ints:
 
 
 def _mix(found: npt.NDArray[np.uint64], words: Any) -> None:
+    """Every bit of the words changes many: what the last bytes of one say is not undone by the first of the next."""
     found ^= words
-    found *= _MIXER
-    found ^= found >> _HALF
+    for mixer in _MIXERS:
+        found *= mixer
+        found ^= found >> _HALF
 
 
 def ints(column: pa.Array | pa.ChunkedArray, otherwise: int = 0) -> Any:
