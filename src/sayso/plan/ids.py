@@ -30,7 +30,7 @@ Reading: TypeAlias = Callable[[pa.Array], pa.Array]
 Hashing: TypeAlias = Callable[[pa.Array], Ints]
 _MIXERS = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 _HALF = np.uint64(32)
-_WORD = 8
+_WORD, _WORDS = 8, np.dtype("<u8")
 _LONGEST = 4 * LONGEST
 """No id has more bytes, so that of longer texts no more are looked at."""
 
@@ -131,7 +131,7 @@ class Texts:
 
 
 def hashes(texts: pa.Array) -> Ints:
-    """A hash of 64 bits of each text, from its words of eight bytes, the last of which may overlap the one before.
+    """A hash of 64 bits of each text, from its words of eight bytes, the last of which may overlap the one before it.
 
     A null has some hash too. It is made for speed: that others make texts of one hash is reckoned with.
     """
@@ -140,21 +140,23 @@ def hashes(texts: pa.Array) -> Ints:
     data = np.zeros(_WORD + last - first, np.uint8)
     if last > first:
         data[_WORD:] = np.frombuffer(texts.buffers()[2], np.uint8)[first:last]
-    # At each byte, the word of the eight before it.
-    words: npt.NDArray[np.uint64] = np.ndarray((len(data) - _WORD + 1,), np.dtype("<u8"), data, strides=(1,))
     starts, lengths = offsets[:-1] - first, np.minimum(np.diff(offsets), _LONGEST)
     found = lengths.astype(np.uint64) * _MIXERS[0]
+    shortest, longest = (int(lengths.min()), int(lengths.max())) if len(texts) else (0, 0)
+    if _WORD <= shortest == longest < _LONGEST:
+        for end in range(_WORD, longest + _WORD, _WORD):
+            _mix(found, np.ndarray(len(texts), _WORDS, data, min(end, longest), (longest,)))
+        return found.view(np.int64)
+    # At each byte, the word of the eight before it.
+    words: npt.NDArray[np.uint64] = np.ndarray(len(data) - _WORD + 1, _WORDS, data, strides=(1,))
     short = (np.maximum(_WORD - lengths, 0) * 8).astype(np.uint64)
     _mix(found, words[starts + np.minimum(lengths, _WORD)] >> short)
-    rows, at = np.flatnonzero(lengths > _WORD), 2 * _WORD
+    rows, end = np.flatnonzero(lengths > _WORD), 2 * _WORD
     while len(rows):
-        if len(rows) == len(texts):
-            _mix(found, words[starts + np.minimum(lengths, at)])
-        else:
-            some = found[rows]
-            _mix(some, words[starts[rows] + np.minimum(lengths[rows], at)])
-            found[rows] = some
-        rows, at = rows[lengths[rows] > at], at + _WORD
+        some = found[rows]
+        _mix(some, words[starts[rows] + np.minimum(lengths[rows], end)])
+        found[rows] = some
+        rows, end = rows[lengths[rows] > end], end + _WORD
     return found.view(np.int64)
 
 
