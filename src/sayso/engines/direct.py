@@ -67,12 +67,23 @@ def numbered(question: Question, direct: Direct, lookup: Lookup) -> Iterator[pa.
             if alone:
                 person = find(batch.column(columns.subjects[0].column)).person
                 key, category = direct.keyed(person, collected, categories, territories, unread)
-                yield lookup.told(pa.array(np.arange(first, first + len(person))), key, category, person)
+                told = lookup.told(pa.array(np.arange(first, first + len(person))), key, category, person)
+                yield _with_written(told, territories)
                 continue
             subjects, missing = flat.subjects(batch, columns, unasked, find)
-            yield from worst.numbered(
+            done = 0
+            for told in worst.numbered(
                 first, subjects, collected, categories, territories, unread | missing, named=shape.several
-            )
+            ):
+                yield _with_written(told, territories, done)
+                done += told.num_rows
+
+
+def _with_written(told: pa.RecordBatch, territories: pa.Array | None, first: int = 0) -> pa.RecordBatch:
+    """Verdicts with the territories that were read to decide, so that counting does not read them again."""
+    if territories is None:
+        return told
+    return told.append_column("written", territories.slice(first, told.num_rows))
 
 
 def strangers(question: Question, direct: Direct) -> Iterator[pa.RecordBatch]:

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from sayso.gate.inputs import Input
 from sayso.gate.job import COPY, Job
 
-A_VERDICT = 24
-"""Bytes of a record while it is decided: its number, its row and its part in a bitmap."""
+A_VERDICT = 32
+"""Bytes of a record while it is decided: its number, its row, its territory and its part in a bitmap."""
 COPIES = 3
 """So many times a row group is in memory while it is copied: as it was read, filtered, and as it is written."""
 ANYWAY = 16 << 20

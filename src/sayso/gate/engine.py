@@ -56,7 +56,10 @@ class Engine(Protocol):
         """The sorted histories of `plan.history`."""
 
     def verdicts(self, question: Question) -> Iterator[pa.RecordBatch]:
-        """The verdicts of `plan.gate.numbered`, `row` counting over all parts, in no order, each record once."""
+        """The verdicts of `plan.gate.numbered`, `row` counting over all parts, in no order, each record once.
+
+        An engine that has it at hand tells beside them what is `written` on every record: its territory, null for none.
+        """
 
     def records_at_once(self, question: Question) -> int:
         """How many records to ask about at once, at least; files are not divided. It may be asked in several threads."""

@@ -106,10 +106,11 @@ class Gating:
         """How the verdicts of some files are asked for, and of how many records at once."""
         whole, rows = self._question(look, which)
         most = self.engine.records_at_once(whole) if rows else 1
-        ready = None
+        ready: tuple[Question, Codec] | None = None
         if rows and most == 1:
             self.progress("deciding", 0, rows)
-            ready = prepared(look, whole, self.engine)
+            question = prepared(look, whole, self.engine)
+            ready = question, Codec(question.snapshot)
 
         def ask(some: Sequence[int]) -> Verdicts:
             question, rows = self._question(look, some)
@@ -119,7 +120,7 @@ class Gating:
                 self.progress("deciding", 0, rows)
                 found = verdicts(look, question, rows, self.engine)
             else:
-                found = told(look, replace(question, snapshot=ready.snapshot), rows, self.engine)
+                found = told(look, replace(question, snapshot=ready[0].snapshot), rows, self.engine, ready[1])
             self._check_canaries(found, rows)
             return found
 

@@ -42,12 +42,13 @@ class Look:
 
 def verdicts(look: Look, question: Question, rows: int, engine: Engine) -> Verdicts:
     """What an engine says of `rows` records, by what was seen."""
-    return told(look, prepared(look, question, engine), rows, engine)
+    question = prepared(look, question, engine)
+    return told(look, question, rows, engine, Codec(question.snapshot))
 
 
-def told(look: Look, question: Question, rows: int, engine: Engine) -> Verdicts:
-    """The same, of a question that was prepared."""
-    return collect(engine.verdicts(question), rows, Codec(question.snapshot), look.ids, behind=question.behind)
+def told(look: Look, question: Question, rows: int, engine: Engine, codec: Codec) -> Verdicts:
+    """The same, of a question that was prepared, by the codec of its snapshot."""
+    return collect(engine.verdicts(question), rows, codec, look.ids, behind=question.behind)
 
 
 def prepared(look: Look, question: Question, engine: Engine) -> Question:
@@ -140,4 +141,4 @@ def merged(first: Verdicts, second: Verdicts) -> Verdicts:
         joined(second.denials.ids, first.denials.ids),
         joined(second.denials.positions, first.denials.positions),
     )
-    return Verdicts(codec, packed, denials)
+    return Verdicts(codec, packed, denials, second.written)

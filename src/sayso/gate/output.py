@@ -134,7 +134,7 @@ def counted(piece: Piece) -> Counts:
     """How many records of a file have each verdict, the territories written on them read where the verdict is of one."""
     found, rows = piece.verdicts, piece.file.rows
     name = piece.columns.territory
-    if name is None or not found.any_of_written(piece.first, piece.first + rows):
+    if name is None or found.written is not None or not found.any_of_written(piece.first, piece.first + rows):
         return found.counts(piece.first, piece.first + rows)
     counts: Counts = Counter()
     at = piece.first

@@ -19,6 +19,7 @@ from sayso.policy.verdict import Outcome
 from sayso.territory import canonical
 
 Packed = npt.NDArray[np.uint32]
+Codes = npt.NDArray[np.int32]
 Counts: TypeAlias = Counter[tuple[int, str | None]]
 """How many records have each packed number; with the territory written on them, where the verdict is of it."""
 UNANSWERED = np.uint32(0xFFFFFFFF)
@@ -55,6 +56,7 @@ class Codec:
         few = self.width * len(self.permits) <= TALLIED
         self._permits_number = np.repeat(self.permits, self.width) if few else None
         self._written_number = self._of_written(np.arange(self.width * len(self.permits))) if few else None
+        self._answers: dict[int, Answer] = {}
 
     def permitted(self, packed: Packed) -> npt.NDArray[np.bool_]:
         """Which of these records are permitted."""
@@ -74,11 +76,15 @@ class Codec:
 
     def read(self, number: int) -> Answer:
         """What a number says."""
-        rest, category = divmod(number, len(self._categories))
-        result, territory = divmod(rest, len(self._territories))
-        outcome = Outcome(self._outcomes[result])
-        named = self._territories[territory] if territory >= 2 else None
-        return Answer(outcome, self._rules[result], named, territory == WRITTEN, self._categories[category])
+        held = self._answers.get(number)
+        if held is None:
+            rest, category = divmod(number, len(self._categories))
+            result, territory = divmod(rest, len(self._territories))
+            outcome = Outcome(self._outcomes[result])
+            named = self._territories[territory] if territory >= 2 else None
+            held = Answer(outcome, self._rules[result], named, territory == WRITTEN, self._categories[category])
+            self._answers[number] = held
+        return held
 
 
 @dataclass(frozen=True)
@@ -96,12 +102,25 @@ class Denials:
 
 
 @dataclass(frozen=True)
+class Written:
+    """The territories written on the records of a chunk, as codes into a list of canonical ones; code 0 is for none."""
+
+    codes: Codes
+    said: list[str | None]
+
+    def within(self, first: int, until: int) -> Written:
+        """Those of rows in [first, until)."""
+        return Written(self.codes[first:until], self.said)
+
+
+@dataclass(frozen=True)
 class Verdicts:
-    """The verdicts of the records of a chunk, by row."""
+    """The verdicts of the records of a chunk, by row; and what is `written` on them, where the engine had it at hand."""
 
     codec: Codec
     packed: Packed
     denials: Denials
+    written: Written | None = None
 
     def permitted(self, first: int, until: int) -> npt.NDArray[np.bool_]:
         """Which records in [first, until) are permitted."""
@@ -113,30 +132,28 @@ class Verdicts:
         return bool(self.codec.of_written(numbers).any())
 
     def counts(self, first: int, until: int, territories: pa.Array | None = None) -> Counts:
-        """How many records in [first, until) have each packed number; with the territory written on them (one for
-        each of `territories`), where the verdict is of it.
+        """How many records in [first, until) have each packed number; with the territory written on them, where the
+        verdict is of it. If those are not at hand they are `territories`, one for each.
         """
         packed = self.packed[first:until]
-        own = np.empty(0, np.int64)
-        if territories is not None:
-            of_written = self.codec.of_written(packed)
-            own = np.flatnonzero(of_written)
-            packed = packed[~of_written] if len(own) else packed
-        counts = _counted(packed)
-        if territories is not None and len(own):
-            codes, said = canonical_codes(territories.take(pa.array(own)))
-            numbers, which = _ranked(self.packed[first:until][own])
-            pairs = _counted(which * len(said) + codes)
-            counts |= {(numbers[pair // len(said)], said[pair % len(said)]): n for (pair, _), n in pairs.items()}
-        return counts
+        if not len(packed) or (self.written is None and territories is None):
+            return _counted(packed)
+        numbers, which = _ranked(packed)
+        own = self.codec.of_written(np.array(numbers, np.uint32))
+        if not own.any():
+            return _counted(packed)
+        held = Written(*canonical_codes(territories)) if self.written is None else self.written.within(first, until)
+        said = held.said
+        pairs = _counted(which * len(said) + held.codes * own[which])
+        return Counter({(numbers[pair // len(said)], said[pair % len(said)]): n for (pair, _), n in pairs.items()})
 
 
-def canonical_codes(territories: pa.Array) -> tuple[npt.NDArray[np.int64], list[str | None]]:
+def canonical_codes(territories: pa.Array) -> tuple[Codes, list[str | None]]:
     """Territories as codes into a list of canonical ones; code 0 is for none."""
     encoded = territories if pa.types.is_dictionary(territories.type) else territories.dictionary_encode()
     plain = [canonical(value or "") for value in encoded.dictionary.to_pylist()]
     said = list(dict.fromkeys([None, *plain]))
-    code_of = np.array([*(said.index(value) for value in plain), 0], np.int64)
+    code_of = np.array([*map({name: code for code, name in enumerate(said)}.__getitem__, plain), 0], np.int32)
     return code_of[encoded.indices.fill_null(len(plain)).to_numpy(zero_copy_only=False)], said
 
 
@@ -170,13 +187,17 @@ def collect(
     Raises EngineError unless each record has exactly one verdict.
     """
     packed = np.full(rows, UNANSWERED, np.uint32)
-    answered = 0
+    codes, said, answered = np.zeros(0, np.int32), dict[str | None, int]({None: 0}), 0
     denied: list[tuple[npt.NDArray[np.int64], pa.Array, pa.Array]] = []
     for batch in batches:
         row = batch.column("row").to_numpy(zero_copy_only=False)
         numbers = batch.column("number").to_numpy(zero_copy_only=False)
         packed[row] = numbers
         answered += len(row)
+        if "written" in batch.schema.names:
+            codes = codes if len(codes) else np.zeros(rows, np.int32)
+            own, names = canonical_codes(batch.column("written"))
+            codes[row] = np.array([said.setdefault(name, len(said)) for name in names], np.int32)[own]
         if not behind:
             continue
         refused = np.flatnonzero(~codec.permitted(numbers))
@@ -188,7 +209,7 @@ def collect(
         denied.append((row[refused], whose, position))
     if answered != rows or (packed == UNANSWERED).any():
         raise EngineError(f"the engine gave {answered} verdicts for {rows} records, not one for each")
-    return Verdicts(codec, packed, _in_order(denied, ids))
+    return Verdicts(codec, packed, _in_order(denied, ids), Written(codes, list(said)) if len(codes) else None)
 
 
 def _in_order(denied: list[tuple[npt.NDArray[np.int64], pa.Array, pa.Array]], ids: pa.DataType) -> Denials:
