@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -180,6 +181,7 @@ def digested(snapshot: Snapshot, pins: dict[str, Any]) -> str:
                 # up with the texts that follow.
                 part = table.slice(start, DIGESTED_ROWS)
                 stream.write_table(pa.concat_tables([part, part.slice(0, 0)]).combine_chunks())
+                snapshot.let_go()
     return PREFIX + whole.hexdigest()
 
 
@@ -237,10 +239,9 @@ def load(directory: Path) -> Pinned:
 def _loaded(directory: Path) -> Pinned:
     about = json.loads((directory / META).read_text("utf-8"))
     pins = {name: about[name] for name in ("policy", "version", "use", "position", "valid_until")}
-    if digested(_opened(directory, about), pins) != about["digest"]:
-        raise StaleError(f"the snapshot in `{directory.name}` is not what its digest names; make it again")
-    # Opened anew, so that what was read for the digest alone is in memory no longer.
     snapshot = _opened(directory, about)
+    if digested(snapshot, pins) != about["digest"]:
+        raise StaleError(f"the snapshot in `{directory.name}` is not what its digest names; make it again")
     return Pinned(
         snapshot, Use(**about["use"]), about["policy"], about["version"], about["position"], about["valid_until"],
         about["digest"],
@@ -249,13 +250,23 @@ def _loaded(directory: Path) -> Pinned:
 
 def _opened(directory: Path, about: Mapping[str, Any]) -> Snapshot:
     """A snapshot's tables, mapped into memory."""
-    kept = {path.stem: path for path in directory.glob("*.arrow")}
-    tables = {name: pa.ipc.open_file(pa.memory_map(str(path))).read_all() for name, path in kept.items()}
+    maps = {path.stem: _mapped(path) for path in directory.glob("*.arrow")}
+    tables = {name: pa.ipc.open_file(pa.py_buffer(held)).read_all() for name, held in maps.items()}
+
+    def let_go() -> None:
+        for held in maps.values():
+            held.madvise(mmap.MADV_DONTNEED)
+
     sized: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in about["dimensions"].items()
     }
     return Snapshot(
         Dimensions(**sized), tables["standing"], tables["overflow"], tables["answers"], tables["categories"],
         tables["places"], tables["results"], tuple(about["territories"]), tuple(about["categories"]),
-        about["next_change"], tables.get("accounts"), tables.get("accounts_overflow"),
+        about["next_change"], tables.get("accounts"), tables.get("accounts_overflow"), let_go,
     )  # fmt: skip
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

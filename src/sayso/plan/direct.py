@@ -6,6 +6,7 @@ dictionary. It says what `gate.keyed` says. Records with several subjects ask fo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class Direct:
     def __init__(self, snapshot: Snapshot) -> None:
         self.numbers = snapshot.dimensions
         self.people = finder(snapshot.standing.column("subject"))
-        self._people = _rows(snapshot.standing)
+        self._people = _rows(snapshot.standing, snapshot.let_go)
         self._overflow(snapshot)
         # What the texts of the last dictionary say: most batches of a file have the same.
         self._said_category: tuple[pa.Array, Ints, Ints] | None = None
@@ -148,7 +149,7 @@ class Direct:
         return held[1].take(_codes(territories))
 
 
-def _rows(standing: pa.Table) -> Ints:
+def _rows(standing: pa.Table, let_go: Callable[[], None]) -> Ints:
     """Everybody's row, made a part at a time, so that little is in memory twice."""
     people = np.empty((standing.num_rows, 4), np.int64)
     at = 0
@@ -161,6 +162,7 @@ def _rows(standing: pa.Table) -> Ints:
             numbers[:, place] = part.column(name).fill_null(0).to_numpy()
         numbers[:, _MORE] = part.column("more").to_numpy(zero_copy_only=False)
         at += part.num_rows
+        let_go()
     return people
 
 

@@ -16,6 +16,8 @@ SPARSE = 32
 """Numbers that lie so far apart on average, or nearer, are found by their rank."""
 CROWDED = 64
 """Who is not found in so many places of a table is not looked for any longer."""
+_PART = 1 << 18
+"""So many bits at a time are set."""
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
 _ONE = np.uint64(1)
 
@@ -40,11 +42,12 @@ class Ranks:
         if not bool((numbers[1:] > numbers[:-1]).all()):
             self._order = np.argsort(numbers, kind="stable").astype(np.int32)
             numbers = numbers[self._order]
-        places = numbers - self._low
-        word, bit = places >> 6, _ONE << (places & 63).astype(np.uint64)
-        firsts = np.flatnonzero(np.append(True, word[1:] != word[:-1]))
         self._words = np.zeros((self._high - self._low >> 6) + 1, np.uint64)
-        self._words[word[firsts]] = np.bitwise_or.reduceat(bit, firsts)
+        for start in range(0, self._count, _PART):
+            places = numbers[start : start + _PART] - self._low
+            word, bit = places >> 6, _ONE << (places & 63).astype(np.uint64)
+            firsts = np.flatnonzero(np.append(True, word[1:] != word[:-1]))
+            self._words[word[firsts]] |= np.bitwise_or.reduceat(bit, firsts)
         before = np.cumsum(np.bitwise_count(self._words), dtype=np.int64)
         self._before = np.append(0, before[:-1]).astype(np.int32)
 

@@ -16,8 +16,8 @@ Tables, with the columns that an engine joins by:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -60,6 +60,10 @@ class Dimensions:
         return self.roles * (len(self.borders) + 1) * self.categories * self.places
 
 
+def _nothing() -> None:
+    """Tables that are in memory stay there."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """A snapshot's tables (see the module) and dimensions."""
@@ -76,6 +80,8 @@ class Snapshot:
     next_change: int | None
     accounts: pa.Table | None = None
     accounts_overflow: pa.Table | None = None
+    let_go: Callable[[], None] = field(default=_nothing, compare=False)
+    """Gives back the memory of what was read of tables that are mapped from files; it can be read again."""
 
     @property
     def tables(self) -> dict[str, pa.Table]:
