@@ -260,6 +260,8 @@ def test_a_kept_snapshot_is_the_one_that_was_made_or_none(tmp_path: Path, purpos
     assert {name: table.num_rows for name, table in loaded.snapshot.tables.items()} == {
         name: table.num_rows for name, table in pinned.snapshot.tables.items()
     }
+    loaded.snapshot.let_go()  # what was read is read again
+    assert all(loaded.snapshot.tables[name].equals(table) for name, table in pinned.snapshot.tables.items())
     about = json.loads((kept / snapshots.META).read_text())
     changes: list[dict[str, Any]] = [
         {"next_change": 1}, {"valid_until": about["valid_until"] + 1}, {"position": 0}, {"policy": "sha256:0"},
