@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ import pyarrow.types as kinds
 from sayso.engines import flat
 from sayso.engines.duckdb_sql import DuckDB
 from sayso.engines.flat import numbers
-from sayso.engines.reading import check_names, shape_of
+from sayso.engines.forms import Forms
+from sayso.engines.reading import check_names, ids_of, shape_of
 from sayso.errors import EngineError
 from sayso.gate.engine import Part, Question
 from sayso.plan.direct import Direct
-from sayso.plan.gate import plain
+from sayso.plan.gate import ABSENT, plain
 from sayso.plan.lookup import Lookup
 from sayso.plan.several import Worst
 
@@ -29,19 +31,17 @@ INFINITE = -np.iinfo(np.int64).max
 
 
 def suits(question: Question) -> bool:
-    """Whether subjects are integers, or lists of them, and no column needs conversion; nothing but them is asked."""
+    """Whether subjects are ids or lists of them, and no other column needs conversion; nothing but them is asked."""
     columns, schema = question.columns, question.schema
     if question.stale or columns.account is not None or columns.reserved is not None:
         return False
     if question.snapshot.accounts is not None or any(name not in schema.names for name in columns.used):
         return False
     check_names(columns, schema, DuckDB())
-    if not kinds.is_integer(question.snapshot.standing.schema.field("subject").type):
-        return False
     collected = schema.field(columns.collected_at).type
     texts = [schema.field(name).type for name in (columns.category, columns.territory) if name is not None]
     return (
-        flat.suits(columns, schema, question.snapshot.dimensions.unasked)
+        flat.suits(columns, schema, question.snapshot.dimensions.unasked, ids_of(question))
         and kinds.is_timestamp(collected)
         and collected.unit == "us"
         and collected.tz is not None
@@ -55,8 +55,9 @@ def numbered(question: Question, direct: Direct, lookup: Lookup) -> Iterator[pa.
     alone = plain(shape, question.snapshot.dimensions)
     unasked = question.snapshot.dimensions.unasked
     worst = Worst(direct, lookup)
-    for part in question.parts:
-        for first, batch in _read(part, question):
+    with Forms(ids_of(question)) as forms:
+        find = partial(direct.people.of, read=forms)
+        for first, batch in _batches(question):
             collected, no_instant = numbers(batch.column(columns.collected_at))
             categories = columns.category_constant or ""
             if columns.category is not None:
@@ -64,11 +65,11 @@ def numbered(question: Question, direct: Direct, lookup: Lookup) -> Iterator[pa.
             territories = None if columns.territory is None else _encoded(batch.column(columns.territory))
             unread = _or(collected == INFINITE, no_instant)
             if alone:
-                ids, no_id = numbers(batch.column(columns.subjects[0].column))
-                keyed = direct.keyed(ids, collected, categories, territories, _or(unread, no_id))
-                yield lookup.told(pa.array(np.arange(first, first + len(ids))), *keyed)
+                person = find(batch.column(columns.subjects[0].column)).person
+                key, category = direct.keyed(person, collected, categories, territories, unread)
+                yield lookup.told(pa.array(np.arange(first, first + len(person))), key, category, person)
                 continue
-            subjects, missing = flat.subjects(batch, columns, unasked)
+            subjects, missing = flat.subjects(batch, columns, unasked, find)
             yield from worst.numbered(
                 first, subjects, collected, categories, territories, unread | missing, named=shape.several
             )
@@ -77,13 +78,18 @@ def numbered(question: Question, direct: Direct, lookup: Lookup) -> Iterator[pa.
 def strangers(question: Question, direct: Direct) -> Iterator[pa.RecordBatch]:
     """The `id` of each subject of the corpus whom the snapshot does not know; some more than once."""
     names = list(dict.fromkeys(subject.column for subject in question.columns.subjects))
+    with Forms(ids_of(question)) as forms:
+        find = partial(direct.people.of, read=forms)
+        for _, batch in _batches(question, names):
+            found = flat.subjects(batch, question.columns, (), find)[0].found
+            unknown = found.ids.filter(pa.array(found.person == ABSENT))
+            yield pa.RecordBatch.from_pydict({"id": unknown.unique()})
+
+
+def _batches(question: Question, names: list[str] | None = None) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The batches of all files."""
     for part in question.parts:
-        for _, batch in _read(part, question, names):
-            subjects, _ = flat.subjects(batch, question.columns, ())
-            unknown = direct.index.of(subjects.ids) < 0
-            if subjects.unread is not None:
-                unknown &= ~subjects.unread
-            yield pa.RecordBatch.from_pydict({"id": pa.array(np.unique(subjects.ids[unknown]))})
+        yield from _read(part, question, names)
 
 
 def _read(part: Part, question: Question, names: list[str] | None = None) -> Iterator[tuple[int, pa.RecordBatch]]:
