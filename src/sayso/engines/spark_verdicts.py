@@ -9,12 +9,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pyarrow.types as kinds
 from py4j.protocol import Py4JError
 from pyspark import StorageLevel
@@ -22,22 +23,26 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql import types as t
+from pyspark.sql.pandas.types import to_arrow_type
 
-from sayso.engines import sharing, spark_worker
+from sayso.engines import direct, sharing, spark_worker
 from sayso.engines.joining import rests
 from sayso.engines.reading import corpus_schema, shape_of
 from sayso.engines.spark_session import setting
-from sayso.engines.spark_sources import FIRST, Source, reading
-from sayso.engines.spark_sql import quoted
+from sayso.engines.spark_sources import FIRST, Files, Source, reading
+from sayso.engines.spark_sql import Spark, quoted
 from sayso.engines.spark_views import Views, in_arrow
-from sayso.engines.spark_worker import COUNTED, DENIED, WORD, Asked, Decider, Shared
+from sayso.engines.spark_worker import COUNTED, DENIED, WORD, Decider, Shared, Task
+from sayso.errors import EngineError
+from sayso.gate.columns import Columns, SubjectColumn
 from sayso.gate.engine import Question
-from sayso.gate.verdicts import Codec
-from sayso.plan.gate import Packing, packed, verdicts
+from sayso.gate.verdicts import Codec, chunks
+from sayso.plan.gate import Packing, Shape, packed, verdicts
 
 WORD_OF, BITS = "sayso word", "sayso bits"
 BATCH = "spark.sql.execution.arrow.maxRecordsPerBatch"
 RECORDS_A_BATCH = 65_536
+RECORDS_A_TASK = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,8 @@ def keeping(views: Views, source: Source, question: Question, *, arrow: bool) ->
     """What is kept of the verdicts on all records, on the executors until the end of the block."""
     if arrow and _suits(question) and question.snapshot.standing.num_rows <= views.broadcast:
         decider = Decider(question.snapshot)
-        if decider.direct.fits and has_package(views.session):
-            with _by_arrow(views.session, source, question, decider) as made:
+        if decider.fits and has_package(views.session):
+            with _in_arrow(views.session, source, question, decider) as made:
                 yield made
             return
     frame = views.sql(_joined(views, source, question)).persist(StorageLevel.MEMORY_AND_DISK)
@@ -81,15 +86,19 @@ def keeping(views: Views, source: Source, question: Question, *, arrow: bool) ->
 
 
 @contextmanager
-def _by_arrow(session: SparkSession, source: Source, question: Question, decider: Decider) -> Iterator[Kept]:
-    shape = shape_of(question)
-    asked = Asked(shape.several, shape.written, shape.malformed, question.snapshot.dimensions.unasked)
+def _in_arrow(session: SparkSession, source: Source, question: Question, decider: Decider) -> Iterator[Kept]:
     read = _carrying(session, source, question)
+    rows, kept = _row_schema(read), _kept_schema(read)
+    reader = replace(direct.Reader.of(question), columns=_as_read(shape_of(question)))
     data = session.sparkContext.broadcast(sharing.frozen(decider))
     shared = Shared(f"sayso-{uuid.uuid4()}", data)
-    rows, kept = _row_schema(read), _kept_schema(read)
     with setting(session, BATCH, str(RECORDS_A_BATCH)):
-        frame = in_arrow(read, lambda batches: spark_worker.kept(shared, asked, batches), kept)
+        if isinstance(source, Files) and direct.suits(question, Spark()) and _is_plain_key(question):
+            own, tasks = direct.Reader.of(question), _tasks(question, read)
+            numbers = session.range(0, len(tasks), 1, len(tasks))
+            frame = in_arrow(numbers, lambda batches: spark_worker.kept_of(shared, own, tasks, batches), kept)
+        else:
+            frame = in_arrow(read, lambda batches: spark_worker.kept(shared, reader, batches), kept)
         frame = frame.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         words = frame.where(f.col("kind") == WORD).groupBy(f.col("row").alias(WORD_OF))
@@ -97,11 +106,40 @@ def _by_arrow(session: SparkSession, source: Source, question: Question, decider
         counts = frame.where(f.col("kind") == COUNTED).groupBy("number", "written", "first")
         yield Kept(
             counts.agg(f.sum("value").alias("records")), words.agg(f.bit_or("value").alias(BITS)), denied,
-            lambda: in_arrow(read, lambda batches: spark_worker.told(shared, asked, batches), rows),
+            lambda: in_arrow(read, lambda batches: spark_worker.told(shared, reader, batches), rows),
         )  # fmt: skip
     finally:
         frame.unpersist()
         data.destroy()
+
+
+def _as_read(shape: Shape) -> Columns:
+    """The columns of `reading.expressions`, as those of a corpus."""
+    subject = SubjectColumn("subjects") if shape.several else SubjectColumn("subject", shape.role)
+    return Columns((subject,), "collected", "category", territory="written" if shape.written else None)
+
+
+def _is_plain_key(question: Question) -> bool:
+    """Whether Arrow's reading of the key and Spark's are one."""
+    if question.columns.key is None:
+        return True
+    kind = question.schema.field(question.columns.key).type
+    return bool(kinds.is_signed_integer(kind) or kinds.is_string(kind) or kinds.is_large_string(kind))
+
+
+def _tasks(question: Question, read: DataFrame) -> list[Task]:
+    """All row groups of all files, some records at a time. Raises EngineError."""
+    key = to_arrow_type(read.schema["kept_key"].dataType) if "kept_key" in read.columns else None
+    tasks = []
+    for part in question.parts:
+        try:
+            footer = pq.read_metadata(part.path)
+        except (pa.ArrowException, OSError) as error:
+            raise EngineError(f"spark could not read the corpus: {type(error).__name__}") from error
+        sizes = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
+        found = (range(start, stop) for start, stop in chunks(sizes, RECORDS_A_TASK))
+        tasks += [Task(replace(part, path=part.path.absolute()), tuple(groups), key) for groups in found]
+    return tasks
 
 
 def has_package(session: SparkSession) -> bool:
@@ -126,13 +164,9 @@ _ASKED = 64
 
 
 def _suits(question: Question) -> bool:
-    """Whether answers are found by place, of a corpus of which nothing but its subjects is asked."""
-    snapshot, shape = question.snapshot, shape_of(question)
-    if question.stale or shape.reserved or shape.account:
-        return False
-    if not shape.several and shape.role in snapshot.dimensions.unasked:
-        return False
-    return bool(kinds.is_integer(snapshot.standing.schema.field("subject").type))
+    """Whether nothing but its subjects is asked of a record."""
+    shape = shape_of(question)
+    return not (question.stale or shape.reserved or shape.account or shape.malformed)
 
 
 def _carrying(session: SparkSession, source: Source, question: Question) -> DataFrame:

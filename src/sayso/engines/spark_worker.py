@@ -1,12 +1,12 @@
-"""Deciding in the Python of a Spark executor: Arrow batches of what decides in, what is kept of their verdicts out.
+"""Deciding in the Python of a Spark executor: batches of what decides in, what is kept of their verdicts out.
 
-Nothing here runs on the driver but by a test. An executor has this package, and of a ledger a snapshot alone.
+An executor has this package, and of a ledger nothing but a snapshot.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -16,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.types as kinds
 from pyspark import SparkFiles
 
-from sayso.engines import flat, sharing
-from sayso.engines.flat import numbers
-from sayso.gate.columns import Columns, SubjectColumn
+from sayso.engines import direct, sharing
+from sayso.engines.forms import Forms
+from sayso.gate.engine import Part
 from sayso.gate.verdicts import Codec, Denials, Packed, Verdicts, canonical_codes
-from sayso.plan.direct import Direct, Ints
+from sayso.plan.direct import Direct
+from sayso.plan.index import Ints
 from sayso.plan.lookup import Lookup
 from sayso.plan.several import Worst
 from sayso.plan.snapshot import Snapshot
@@ -30,7 +32,6 @@ from sayso.policy.verdict import Outcome
 
 COUNTED, WORD, DENIED = range(3)
 """What a row that is kept says: how many records have a verdict, which of 64 are permitted, or why one is denied."""
-_SUBJECTS = Columns((SubjectColumn("subjects"),), category_constant="")
 _NOTHING = np.empty(0, np.int64)
 _NO_DENIALS = Denials(_NOTHING, pa.nulls(0), pa.nulls(0))
 _SUFFIX = ".snapshot"
@@ -43,13 +44,20 @@ class Decider:
     """All that answers for one snapshot."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self.direct, self.lookup, self.codec = Direct(snapshot), Lookup(snapshot), Codec(snapshot)
+        self.worst, self.codec = Worst(Direct(snapshot), Lookup(snapshot)), Codec(snapshot)
+        self.ids = snapshot.standing.schema.field("subject").type
         outcomes = snapshot.results.column("outcome").to_numpy()
         self._about = (outcomes > int(Outcome.NO_SUBJECT)) & ~self.codec.permits
 
-    def about_subject(self, numbers: Packed) -> Any:
+    @property
+    def fits(self) -> bool:
+        """Whether everybody can be found by place."""
+        return self.worst.direct.fits
+
+    def about_subject(self, numbers: Packed) -> npt.NDArray[np.bool_]:
         """Which of these verdicts deny a record for its subject."""
-        return self._about[numbers // self.codec.width]
+        about: npt.NDArray[np.bool_] = self._about[numbers // self.codec.width]
+        return about
 
 
 @dataclass(frozen=True)
@@ -80,115 +88,130 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Which columns a batch has: those of `reading.expressions`, beside `row`, `kept_first` and perhaps `kept_key`.
+class Task:
+    """Some row groups of a file, to be read where they are decided; `key` is the type that the records' key has in Spark."""
 
-    Records have `several` subjects or one; roles that are `unasked` do not count.
-    """
-
-    several: bool
-    written: bool
-    malformed: bool
-    unasked: tuple[str, ...]
+    part: Part
+    groups: tuple[int, ...]
+    key: pa.DataType | None
 
 
-def kept(shared: Shared, asked: Asked, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """What is kept of the verdicts on some records, as rows of `spark_verdicts.Kept`, together."""
-    decider, counts = shared.decider(), Counter[tuple[int, str | None, int]]()
-    nothing: pa.RecordBatch | None = None
-    for batch in batches:
-        said = _said(decider, asked, batch)
-        denied = pa.array(np.flatnonzero(~said.permitted))
-        word, bits = _words(batch.column("row").to_numpy()[said.permitted])
-        of_denied = said.columns(batch).take(denied)
-        words = {"row": pa.array(word), "value": pa.array(bits)}
-        nothing = of_denied.slice(0, 0)
-        yield _rows(WORD, len(word), nothing, words)
-        yield _rows(DENIED, len(denied), nothing, dict(zip(of_denied.schema.names, of_denied.columns, strict=True)))
-        _count(counts, decider.codec, said.number, batch, written=asked.written)
-    if nothing is not None and counts:
-        which, written, firsts = zip(*counts, strict=True)
-        columns = {"number": pa.array(which, pa.int64()), "written": pa.array(written, pa.string())}
-        columns |= {"first": pa.array(firsts, pa.int64()), "value": pa.array(counts.values(), pa.int64())}
-        yield _rows(COUNTED, len(counts), nothing, columns)
+@dataclass(frozen=True, slots=True)
+class _Records:
+    """Some records: their numbers, that of the first record of the file of each, their keys, and what decides."""
 
-
-def told(shared: Shared, asked: Asked, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same as a row for each record (`spark_verdicts.Kept.rows`)."""
-    decider = shared.decider()
-    for batch in batches:
-        said = _said(decider, asked, batch)
-        yield said.columns(batch).append_column("permitted", pa.array(said.permitted))
+    row: pa.Array
+    first: pa.Array
+    key: pa.Array | None
+    columns: pa.RecordBatch
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """The verdicts of a batch: packed numbers, and what they rest on; nulls where that is nothing."""
+    """The verdicts on some records: packed, whether they permit, and the subject and event that denials rest on."""
 
     number: Packed
     permitted: npt.NDArray[np.bool_]
-    written: pa.Array
     subject: pa.Array
     position: pa.Array
 
-    def columns(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Each with the record that it is on."""
-        columns = {
-            "row": batch.column("row"), "number": pa.array(self.number.astype(np.int64)), "written": self.written,
-            "first": batch.column("kept_first"), "subject": self.subject, "position": self.position,
-        }  # fmt: skip
-        if "kept_key" in batch.schema.names:
-            columns["key"] = batch.column("kept_key")
-        return pa.RecordBatch.from_pydict(columns)
+
+def kept(shared: Shared, reader: direct.Reader, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """What is kept (`spark_verdicts.Kept`) of the verdicts on records that Spark has read."""
+    return _kept(shared.decider(), reader, map(_as_read, batches))
 
 
-def _said(decider: Decider, asked: Asked, batch: pa.RecordBatch) -> _Said:
-    collected, unread = numbers(batch.column("collected"))
-    unread = np.zeros(len(collected), np.bool_) if unread is None else unread
-    if asked.malformed:
-        unread = unread | batch.column("malformed").fill_null(True).to_numpy(zero_copy_only=False)
-    categories = batch.column("category").dictionary_encode()
-    territories = batch.column("written").dictionary_encode() if asked.written else None
-    if asked.several:
-        subjects, missing = flat.subjects(batch, _SUBJECTS, asked.unasked)
-        worst = Worst(decider.direct, decider.lookup)
-        parts = worst.numbered(0, subjects, collected, categories, territories, unread | missing, named=True)
-        found = pa.Table.from_batches(list(parts)).combine_chunks().to_batches()[0]
+def kept_of(
+    shared: Shared, reader: direct.Reader, tasks: Sequence[Task], batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The same of those tasks whose numbers the batches hold, read here."""
+    numbers = [number for batch in batches for number in batch.column(0).to_pylist()]
+    return _kept(shared.decider(), reader, (records for number in numbers for records in _read(tasks[number], reader)))
+
+
+def told(shared: Shared, reader: direct.Reader, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """A row for each record that Spark has read (`spark_verdicts.Kept.rows`)."""
+    decider = shared.decider()
+    with Forms(reader.ids) as forms:
+        for records in map(_as_read, batches):
+            said = _said(decider, reader, records, forms)
+            every = np.arange(len(said.number))
+            rows = _rows(decider.codec, reader, records, said, every)
+            yield rows.append_column("permitted", pa.array(said.permitted))
+
+
+def version(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Of which version this package is, where this runs."""
+    for _ in batches:
+        yield pa.RecordBatch.from_pydict({"version": [metadata.version("sayso")]})
+
+
+def _as_read(batch: pa.RecordBatch) -> _Records:
+    key = batch.column("kept_key") if "kept_key" in batch.schema.names else None
+    return _Records(batch.column("row"), batch.column("kept_first"), key, batch)
+
+
+def _read(task: Task, reader: direct.Reader) -> Iterator[_Records]:
+    columns = reader.columns
+    for first, batch in direct.read(task.part, columns, columns.used, task.groups):
+        rows = np.arange(first, first + batch.num_rows)
+        key = None if columns.key is None else batch.column(columns.key).cast(task.key)
+        yield _Records(pa.array(rows), pa.array(np.full(len(rows), task.part.first)), key, batch)
+
+
+def _kept(decider: Decider, reader: direct.Reader, every: Iterable[_Records]) -> Iterator[pa.RecordBatch]:
+    counts = Counter[tuple[int, str | None, int]]()
+    nothing: pa.RecordBatch | None = None
+    with Forms(reader.ids) as forms:
+        for records in every:
+            said = _said(decider, reader, records, forms)
+            denied = _rows(decider.codec, reader, records, said, np.flatnonzero(~said.permitted))
+            word, bits = _words(records.row.to_numpy()[said.permitted])
+            nothing = denied.slice(0, 0)
+            yield _of_kind(WORD, nothing, {"row": pa.array(word), "value": pa.array(bits)})
+            yield _of_kind(DENIED, nothing, dict(zip(denied.schema.names, denied.columns, strict=True)))
+            _count(counts, decider.codec, reader, records, said)
+    if nothing is not None and counts:
+        numbers, written, firsts = zip(*counts, strict=True)
+        columns = {"number": pa.array(numbers, pa.int64()), "written": pa.array(written, pa.string())}
+        columns |= {"first": pa.array(firsts, pa.int64()), "value": pa.array(counts.values(), pa.int64())}
+        yield _of_kind(COUNTED, nothing, columns)
+
+
+def _said(decider: Decider, reader: direct.Reader, records: _Records, forms: Forms) -> _Said:
+    found = pa.Table.from_batches(list(reader.numbered(0, records.columns, decider.worst, forms))).combine_chunks()
+    number, ids = found.column("number").to_numpy(), decider.ids
+
+    def column(name: str, kind: pa.DataType) -> pa.Array:
+        there = name in found.column_names
+        return found.column(name).combine_chunks().cast(kind) if there else pa.nulls(len(number), kind)
+
+    if reader.several:
+        subject = column("id", ids)
     else:
-        ids, no_id = numbers(batch.column("subject"))
-        unread = unread if no_id is None else unread | no_id
-        keyed = decider.direct.keyed(ids, collected, categories, territories, unread)
-        found = decider.lookup.told(batch.column("row"), *keyed)
-    number = found.column("number").to_numpy()
-    permitted = decider.codec.permitted(number)
-    return _Said(
-        number, permitted, _written(decider.codec, number, territories),
-        _whose(decider, asked, batch, found, number), _if(~permitted, found, "position", pa.int64()),
-    )  # fmt: skip
+        about = pa.array(decider.about_subject(number))
+        some = records.columns.column(reader.columns.subjects[0].column).filter(about)
+        own = some if kinds.is_integer(some.type) else forms(some)
+        subject = pc.replace_with_mask(pa.nulls(len(number), ids), about, own.cast(ids))
+    return _Said(number, decider.codec.permitted(number), subject, column("position", pa.int64()))
 
 
-def _whose(decider: Decider, asked: Asked, batch: pa.RecordBatch, found: pa.RecordBatch, number: Packed) -> pa.Array:
-    """The subject that each denial is about."""
-    about = decider.about_subject(number)
-    if asked.several:
-        return _if(about, found, "id", batch.column("subjects").type.value_type.field("id").type)
-    return _if(about, batch, "subject", batch.column("subject").type)
-
-
-def _if(asked: npt.NDArray[np.bool_], batch: pa.RecordBatch, name: str, kind: pa.DataType) -> pa.Array:
-    """A column, if it is there, with nulls where it is not asked."""
-    if name not in batch.schema.names:
-        return pa.nulls(batch.num_rows, kind)
-    return pc.if_else(pa.array(asked), batch.column(name), pa.scalar(None, kind))
-
-
-def _written(codec: Codec, number: Packed, territories: pa.Array | None) -> pa.Array:
-    """The territory written on a record, where the verdict is of it."""
-    of_written = codec.of_written(number)
-    if territories is None or not of_written.any():
-        return pa.nulls(len(number), pa.string())
-    codes, said = canonical_codes(territories)
-    return pa.array(said, pa.string()).take(pa.array(np.where(of_written, codes, 0)))
+def _rows(codec: Codec, reader: direct.Reader, records: _Records, said: _Said, asked: Ints) -> pa.RecordBatch:
+    """Some of the records, each with its verdict."""
+    taken, number = pa.array(asked), said.number[asked]
+    written = pa.nulls(len(asked), pa.string())
+    if reader.columns.territory is not None and codec.of_written(number).any():
+        codes, known = canonical_codes(records.columns.column(reader.columns.territory).take(taken))
+        written = pa.array(known, pa.string()).take(pa.array(np.where(codec.of_written(number), codes, 0)))
+    permitted = pa.array(said.permitted[asked])
+    columns = {
+        "row": records.row.take(taken), "number": pa.array(number.astype(np.int64)), "written": written,
+        "first": records.first.take(taken), "subject": said.subject.take(taken),
+        "position": pc.if_else(permitted, pa.scalar(None, pa.int64()), said.position.take(taken)),
+    }  # fmt: skip
+    if records.key is not None:
+        columns["key"] = records.key.take(taken)
+    return pa.RecordBatch.from_pydict(columns)
 
 
 def _words(rows: Ints) -> tuple[Ints, Ints]:
@@ -197,32 +220,28 @@ def _words(rows: Ints) -> tuple[Ints, Ints]:
     if (word[1:] < word[:-1]).any():
         order = np.argsort(word, kind="stable")
         word, bit = word[order], bit[order]
-    firsts = np.flatnonzero(np.append(True, word[1:] != word[:-1])) if len(word) else _NOTHING
-    bits = np.bitwise_or.reduceat(bit, firsts) if len(word) else bit
-    return word[firsts], bits.view(np.int64)
+    if not len(word):
+        return word, bit.view(np.int64)
+    firsts = np.flatnonzero(np.append(True, word[1:] != word[:-1]))
+    return word[firsts], np.bitwise_or.reduceat(bit, firsts).view(np.int64)
 
 
 def _count(
-    counts: Counter[tuple[int, str | None, int]], codec: Codec, number: Packed, batch: pa.RecordBatch, *, written: bool
+    counts: Counter[tuple[int, str | None, int]], codec: Codec, reader: direct.Reader, records: _Records, said: _Said
 ) -> None:
-    """Adds how many records of each file (known by its first row) have each number."""
-    first = batch.column("kept_first").to_numpy()
+    """Adds how many records of each file have each number."""
+    first = records.first.to_numpy()
     starts = np.flatnonzero(np.append(True, first[1:] != first[:-1])).tolist() if len(first) else []
-    verdicts = Verdicts(codec, number, _NO_DENIALS)
-    for start, stop in zip(starts, [*starts[1:], len(first)], strict=True):
-        territories = batch.column("written").slice(start, stop - start) if written else None
-        for (which, said), many in verdicts.counts(start, stop, territories).items():
-            counts[which, said, int(first[start])] += many
+    verdicts, territory = Verdicts(codec, said.number, _NO_DENIALS), reader.columns.territory
+    for start, stop in zip(starts, [*starts[1:], len(first)] if starts else [], strict=True):
+        written = None if territory is None else records.columns.column(territory).slice(start, stop - start)
+        for (number, on_record), many in verdicts.counts(start, stop, written).items():
+            counts[number, on_record, int(first[start])] += many
 
 
-def _rows(kind: int, count: int, like: pa.RecordBatch, columns: dict[str, pa.Array]) -> pa.RecordBatch:
+def _of_kind(kind: int, like: pa.RecordBatch, columns: dict[str, pa.Array]) -> pa.RecordBatch:
     """Rows of one kind, with nulls in the columns that say nothing of it."""
+    count = len(next(iter(columns.values())))
     made = {"kind": pa.array(np.full(count, kind, np.int8)), "value": pa.nulls(count, pa.int64())}
     made |= {field.name: pa.nulls(count, field.type) for field in like.schema}
     return pa.RecordBatch.from_pydict(made | columns)
-
-
-def version(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Of which version this package is, where this runs."""
-    for _ in batches:
-        yield pa.RecordBatch.from_pydict({"version": [metadata.version("sayso")]})
