@@ -14,6 +14,7 @@ import pytest
 
 from sayso.engines import direct, flat
 from sayso.engines.duckdb import DuckDBEngine
+from sayso.engines.duckdb_sql import DuckDB
 from sayso.engines.forms import Forms
 from sayso.gate.columns import Columns, SubjectColumn
 from sayso.gate.verify import verify
@@ -130,7 +131,7 @@ def test_of_every_type_that_holds_ids(tmp_path: Path, kind: str, emit: str) -> N
 
     class Asking(DuckDBEngine):
         def verdicts(self, question: Any) -> Any:
-            asked.append(direct.suits(question))
+            asked.append(direct.suits(question, DuckDB()))
             return super().verdicts(question)
 
     columns = Columns((SubjectColumn("author"),), category="category", key="id")

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sayso.engines import direct as reading
 from sayso.engines import flat
 from sayso.engines.duckdb import DuckDBEngine
+from sayso.engines.duckdb_sql import DuckDB
 from sayso.gate.columns import Columns, SubjectColumn
 from sayso.gate.snapshots import nobodys
 from sayso.gate.verify import verify
@@ -120,7 +121,7 @@ def test_it_takes_the_short_way_where_it_can(house: Platform, tmp_path: Path) ->
 
     class Asking(DuckDBEngine):
         def verdicts(self, question: Any) -> Any:
-            asked.append(reading.suits(question))
+            asked.append(reading.suits(question, DuckDB()))
             return super().verdicts(question)
 
     house.gate(corpus(tmp_path / "in", records()), tmp_path / "out", COLUMNS, engine=Asking())

@@ -62,7 +62,7 @@ class Worst:
     """
 
     def __init__(self, direct: Direct, lookup: Lookup, most: int = AT_ONCE) -> None:
-        self._direct, self._lookup, self._most = direct, lookup, most
+        self.direct, self.lookup, self._most = direct, lookup, most
         self._order = lookup.severity << _SHIFT
         numbers = direct.numbers
         self._per_role = (len(numbers.borders) + 1) * numbers.categories * numbers.places
@@ -75,7 +75,7 @@ class Worst:
 
         What is written on them is as `Direct.keyed` has it. `named`, with the subject that a denial is about.
         """
-        place, category = self._direct.placed(collected, categories, territories)
+        place, category = self.direct.placed(collected, categories, territories)
         unread = unread | (place < 0)
         place[unread] = 0
         for start, stop in subjects.parts(self._most):
@@ -87,7 +87,7 @@ class Worst:
     def _told(
         self, subjects: Subjects, collected: Ints, place: Ints, category: Ints, unread: Bools, *, named: bool
     ) -> dict[str, pa.Array]:
-        lookup, direct = self._lookup, self._direct
+        lookup, direct = self.lookup, self.direct
         counts = np.diff(subjects.starts)
         asked = np.flatnonzero(counts)
         person = subjects.found.person
@@ -119,8 +119,8 @@ class Worst:
     def _keys(self, subjects: Subjects, collected: Ints, place: Ints) -> Ints:
         """The key of each subject's answer, -1 of one who could not be read."""
         person = subjects.found.person
-        key = self._direct.step(person, collected)
-        key *= self._direct.numbers.size
+        key = self.direct.step(person, collected)
+        key *= self.direct.numbers.size
         key += place
         if subjects.unasked is not None:
             key[subjects.unasked] += self._per_role
