@@ -77,7 +77,7 @@ class Table:
 
     def __init__(self, numbers: Ints) -> None:
         self._numbers, count = numbers, len(numbers)
-        bits = (2 * count).bit_length() + 1
+        bits = (2 * count).bit_length()
         self._shift, self._last = np.uint64(64 - bits), (1 << bits) - 1
         self._places = np.full(1 << bits, ABSENT, np.int32)
         self._longest = 0
