@@ -60,8 +60,10 @@ class KeptVerdicts:
         if until not in self.counted:
             with spark_errors("run the plan"):
                 counts = self.kept.counts.where(f.col("first") < until) if self.question.parts else self.kept.counts
-                rows = counts.groupBy("number", "written").agg(f.sum("records").alias("records")).toArrow().to_pylist()
-            self.counted[until] = Counter({(row["number"], row["written"]): row["records"] for row in rows})
+                told = counts.toArrow()
+            # Few rows, of which a shuffle would take longer than to fetch them.
+            added = told.group_by(["number", "written"]).aggregate([("records", "sum")]).to_pylist()
+            self.counted[until] = Counter({(row["number"], row["written"]): row["records_sum"] for row in added})
         return self.counted[until]
 
     def permitted(self, since: int) -> int:
@@ -76,7 +78,7 @@ class KeptVerdicts:
     def revoked(self, later: KeptVerdicts) -> int:
         """How many records are permitted here that are not `later`."""
         with spark_errors("run the plan"):
-            now = later.kept.words.withColumnRenamed(BITS, "now")
+            now = later.kept.words.groupBy(WORD_OF).agg(f.bit_or(BITS).alias("now"))
             words = self.kept.words.join(now, WORD_OF, "left")
             lost = f.col(BITS).bitwiseAND(f.bitwise_not(f.coalesce(f.col("now"), f.lit(0).cast("long"))))
             return _sum(words, f.bit_count(lost))

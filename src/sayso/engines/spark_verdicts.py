@@ -50,7 +50,8 @@ class Kept:
     """The verdicts on a corpus. Each row number is that of a record; `first` that of the first record of its file.
 
     counts: how many `records` have each `number` (packed), with the territory `written` on them where the verdict is of
-    it, by `first`. words: of 64 records each (WORD_OF) the BITS that are permitted.
+    it, by `first`; in parts, to be added up. words: of 64 records each (WORD_OF) the BITS that are permitted; in parts
+    too, of which none has a bit of another's.
     denied: `row`, `number`, `written`, `first`, `subject`, `position` and, where there is one, `key`. rows: all of that
     for every record, and whether it is `permitted`; computed when asked for. packed: the denied once more, as the `data`
     of `spark_worker`, where executors have this package.
@@ -103,13 +104,13 @@ def _in_arrow(session: SparkSession, source: Source, question: Question, decider
             frame = in_arrow(read, lambda batches: spark_worker.kept(shared, reader, batches), _KEPT)
         frame = frame.persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        words = frame.where(f.col("kind") == WORD).groupBy(f.col("row").alias(WORD_OF))
-        counts = frame.where(f.col("kind") == COUNTED).groupBy("number", "written", f.col("row").alias("first"))
+        words = frame.where(f.col("kind") == WORD).select(f.col("row").alias(WORD_OF), f.col("value").alias(BITS))
+        first, records = f.col("row").alias("first"), f.col("value").alias("records")
+        counts = frame.where(f.col("kind") == COUNTED).select("number", "written", first, records)
         packed = frame.where(f.col("kind") == DENIED).select("data")
         denied = t.StructType([one for one in rows if one.name != "permitted"])
         yield Kept(
-            counts.agg(f.sum("value").alias("records")), words.agg(f.bit_or("value").alias(BITS)),
-            in_arrow(packed, spark_worker.unpacked, denied),
+            counts, words, in_arrow(packed, spark_worker.unpacked, denied),
             lambda: in_arrow(read, lambda batches: spark_worker.told(shared, reader, batches), rows), packed,
         )  # fmt: skip
     finally:
