@@ -92,7 +92,7 @@ def keeping(views: Views, source: Source, question: Question, *, arrow: bool) ->
 def _in_arrow(session: SparkSession, source: Source, question: Question, decider: Decider) -> Iterator[Kept]:
     read = _carrying(session, source, question)
     rows = _row_schema(read)
-    reader = replace(direct.Reader.of(question), columns=_as_read(shape_of(question)))
+    reader = replace(direct.Reader.of(question), columns=as_read(shape_of(question)))
     data = session.sparkContext.broadcast(sharing.frozen(decider))
     shared = Shared(f"sayso-{uuid.uuid4()}", data)
     with setting(session, BATCH, str(RECORDS_A_BATCH)):
@@ -118,7 +118,7 @@ def _in_arrow(session: SparkSession, source: Source, question: Question, decider
         data.destroy()
 
 
-def _as_read(shape: Shape) -> Columns:
+def as_read(shape: Shape) -> Columns:
     """The columns of `reading.expressions`, as those of a corpus."""
     subject = SubjectColumn("subjects") if shape.several else SubjectColumn("subject", shape.role)
     return Columns((subject,), "collected", "category", territory="written" if shape.written else None)

@@ -49,6 +49,7 @@ records whose number is `row` without its last six bits are permitted. DENIED: `
 _NOTHING = np.empty(0, np.int64)
 _NO_DENIALS = Denials(_NOTHING, pa.nulls(0), pa.nulls(0))
 _SUFFIX = ".snapshot"
+_WORDS = ["reason", "rule", "territory", "category"]
 _MAPPED = 2
 """So many snapshots are kept open by a worker, and twice as many on the disk of its machine."""
 _open: dict[str, Decider] = {}
@@ -182,7 +183,7 @@ def report(how: Reporting, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Rec
     try:
         for batch in unpacked(batches):
             table = _reported(how, pa.Table.from_batches([batch]))
-            writer = writer or pq.ParquetWriter(partial, table.schema)
+            writer = writer or pq.ParquetWriter(partial, table.schema, use_dictionary=["input", *_WORDS])
             writer.write_table(table)
     finally:
         if writer is not None:
@@ -201,7 +202,7 @@ def _reported(how: Reporting, denied: pa.Table) -> pa.Table:
     columns |= {
         "input": how.files.column("input").take(inputs),
         "row": pc.subtract(denied.column("row"), denied.column("first")),
-        **{word: how.said.column(word).take(said) for word in ("reason", "rule", "territory", "category")},
+        **{word: how.said.column(word).take(said) for word in _WORDS},
         "subject": denied.column("subject"), "position": denied.column("position"),
     }  # fmt: skip
     return pa.table(columns)
@@ -245,12 +246,12 @@ def _kept(decider: Decider, reader: direct.Reader, every: Iterable[_Records]) ->
     with Forms(reader.ids) as forms:
         for records in every:
             said = _said(decider, reader, records, forms)
-            word, bits = _words(records.row.to_numpy()[said.permitted])
+            word, bits = words(records.row.to_numpy()[said.permitted])
             yield _of_kind(WORD, {"row": pa.array(word), "value": pa.array(bits)})
             denied = np.flatnonzero(~said.permitted)
             if len(denied):
-                packed = _packed(_rows(decider.codec, reader, records, said, denied))
-                yield _of_kind(DENIED, {"data": pa.array([packed], pa.binary())})
+                data = packed(_rows(decider.codec, reader, records, said, denied))
+                yield _of_kind(DENIED, {"data": pa.array([data], pa.binary())})
             _count(counts, decider.codec, reader, records, said)
     if counts:
         numbers, written, firsts = zip(*counts, strict=True)
@@ -295,7 +296,7 @@ def _rows(codec: Codec, reader: direct.Reader, records: _Records, said: _Said, a
     return pa.RecordBatch.from_pydict(columns)
 
 
-def _words(rows: Ints) -> tuple[Ints, Ints]:
+def words(rows: Ints) -> tuple[Ints, Ints]:
     """Some rows as bits, 64 to a word: the words, each once, and their bits."""
     word, bit = rows >> 6, np.uint64(1) << (rows & 63).astype(np.uint64)
     if (word[1:] < word[:-1]).any():
@@ -328,7 +329,7 @@ def _of_kind(kind: int, columns: dict[str, pa.Array]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(made | columns)
 
 
-def _packed(batch: pa.RecordBatch) -> bytes:
+def packed(batch: pa.RecordBatch) -> bytes:
     """Rows as one value, for Spark would take each of them in hand."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as stream:
