@@ -181,6 +181,15 @@ def test_a_place_that_holds_something_is_refused_before_anything_is_read(
     assert lake.read(key) == b"theirs"
 
 
+def test_an_output_is_not_put_into_another(ledger: Ledger, tour: Path, lake: Bucket) -> None:
+    lake.put("manifest.json", b'{"name": "an app"}')
+    gated(ledger, lake.at("corpus"), lake.at("a/out"), tour)
+    told = rf"`s3://{lake.name}/a/out/b/c` would be within the output `s3://{lake.name}/a/out`"
+    with pytest.raises(CorpusError, match=told):
+        gated(ledger, lake.at("no-such-corpus"), lake.at("a/out/b/c"), tour)
+    assert verify(lake.at("a/out")) == []
+
+
 def test_a_place_that_is_taken_meanwhile_is_not_touched(ledger: Ledger, tour: Path, lake: Bucket) -> None:
     def meddle(stage: str, _done: int, _total: int) -> None:
         if stage == "deciding":
