@@ -14,6 +14,7 @@ from sayso.policy.facts import Record
 from sayso.policy.verdict import Outcome
 from tests import strategies
 from tests.compare import by_arrays, by_direct, by_gate, by_lookup, by_reference
+from tests.searching import searched
 from tests.strategies import World
 
 RECORDS = 4000
@@ -30,13 +31,13 @@ def agree(duckdb: Any, world: World, records: list[Record], *, several: bool = T
         assert said == expected, record
 
 
-@settings(max_examples=25)
+@searched(25)
 @given(world=strategies.worlds(accounts=False), seed=st.integers(0, 2**32))
 def test_engines_agree(duckdb: Any, world: World, seed: int) -> None:
     agree(duckdb, world, strategies.many_records(world, seed, RECORDS))
 
 
-@settings(max_examples=12)
+@searched(12)
 @given(
     world=strategies.worlds(accounts=False),
     seed=st.integers(0, 2**32),
@@ -48,7 +49,7 @@ def test_engines_agree_about_records_of_one_subject(duckdb: Any, world: World, s
     agree(duckdb, world, held, several=False)
 
 
-@settings(max_examples=12)
+@searched(12)
 @given(world=strategies.worlds(accounts=False), seed=st.integers(0, 2**32))
 def test_answers_looked_up_are_those_that_are_joined(duckdb: Any, world: World, seed: int) -> None:
     records = strategies.many_records(world, seed, RECORDS, several=False)
@@ -61,7 +62,7 @@ def test_answers_looked_up_are_those_that_are_joined(duckdb: Any, world: World, 
         assert said == expected, record
 
 
-@settings(max_examples=12)
+@searched(12)
 @given(
     world=strategies.worlds(accounts=False),
     seed=st.integers(0, 2**32),
@@ -79,7 +80,7 @@ def test_answers_found_by_place_are_those_that_are_joined(duckdb: Any, world: Wo
         assert said == expected, record
 
 
-@settings(max_examples=15)
+@searched(15)
 @given(
     world=strategies.worlds(accounts=False),
     seed=st.integers(0, 2**32),
@@ -114,7 +115,7 @@ def _in_columns(record: Record) -> Record:
     return replace(record, subjects=(*known[:1], *held[None], *held["mentioned"]))
 
 
-@settings(max_examples=12)
+@searched(12)
 @given(world=strategies.worlds(), seed=st.integers(0, 2**32), several=st.booleans())
 def test_engines_agree_about_accounts(duckdb: Any, world: World, seed: int, several: bool) -> None:
     agree(duckdb, world, strategies.many_records(world, seed, RECORDS // 4, several=several), several=several)
