@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sayso import wiring
-from sayso.api.given import AnyId, Instant, instant_of, one_id
+from sayso.api.given import AnyId, Instant, instant_of, is_text, one_id
 from sayso.consent.reader import View
 from sayso.gate.snapshots import Pinned, make
 from sayso.ledger.identity import IdType
@@ -48,7 +48,9 @@ class Decisions:
             return self._stale
         if type(collected_at) is not int and collected_at is not None:
             collected_at = instant_of(collected_at)  # type: ignore[arg-type] # mypy does not narrow by `type(...) is`
-        known = subject if type(subject) is int and self._id_type is IdType.INT64 else one_id(self._id_type, subject)
+        known = one_id(self._id_type, subject)
+        if not (isinstance(category, str) and is_text(territory) and is_text(role)):
+            known = category = territory = role = None
         outcome, rule, where, place, position = self._decide(known, category, collected_at, territory, role)
         return Verdict(
             _WORDS[outcome],

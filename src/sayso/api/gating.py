@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 from sayso import instant, wiring
 from sayso.api import remote, sources
+from sayso.api.expecting import expecting
 from sayso.api.given import Instant, instant_of
 from sayso.api.policies import PolicyLike, policy_of
 from sayso.api.remote import Near
@@ -63,6 +64,7 @@ class GateOptions(TypedDict, total=False):
     """Told of the stage, how many records of it are done, and how many there are."""
 
 
+@expecting
 def gate(
     parts: wiring.Parts,
     source: Any,
@@ -140,7 +142,7 @@ def _earlier(since: str | Path | None) -> str | Path | None:
     if is_address(since):
         return str(since).removesuffix(f"/{manifests.FILE}")
     path = Path(since)
-    return path.parent if path.name == manifests.FILE else path
+    return path.absolute().parent if path.name == manifests.FILE else path
 
 
 class _Asked(NamedTuple):

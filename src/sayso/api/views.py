@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from sayso import wiring
 from sayso.api import remote, sources
+from sayso.api.expecting import expecting
 from sayso.api.given import Instant, instant_of
 from sayso.api.policies import PolicyLike, policy_of
 from sayso.errors import UsageError
 from sayso.gate import views
 from sayso.gate.columns import Columns, columns_from_yaml
 from sayso.gate.job import Job
+from sayso.gate.place import encodable
 from sayso.policy.facts import Use
 
 if TYPE_CHECKING:
     from sayso.api.ledger import Ledger
 
 
+@expecting
 def publish_view(
     ledger: Ledger,
     example: str | Path | Sequence[str | Path],
@@ -43,6 +46,8 @@ def publish_view(
     if paths is None:
         raise UsageError(f"expected files with the columns of the table, got {type(example).__name__}")
     remote.check_here(*paths, into)
+    if not encodable(Path(table)):
+        raise UsageError("expected the name of a table in Unicode, got half of a surrogate pair in it")
     mapped = columns if isinstance(columns, Columns) else columns_from_yaml(Path(columns))
     parts, release = ledger.parts, at is None and position is None and policy is None
     use = Use(purpose, recipient, parts.present() if at is None else instant_of(at))

@@ -72,8 +72,9 @@ class Context:
         try:
             with path.open("x", encoding="utf-8") as file:
                 file.write(text)
-        except OSError as error:
-            raise InputError(Problem(f"cannot be written: {error.strerror}", file=str(path))) from error
+        except (OSError, ValueError) as error:  # the latter for a name that no file can have
+            told = getattr(error, "strerror", None) or error
+            raise InputError(Problem(f"cannot be written: {told}", file=str(path))) from error
 
     def answer(self, document: Any, *shown: RenderableType) -> None:
         """Prints an answer: as JSON if that was asked for, else as it is shown."""

@@ -111,11 +111,11 @@ def check_free(output: Path) -> None:
     Or if the place is within another output, which would no longer be what its manifest says.
     """
     if os.path.lexists(output):
-        raise CorpusError(f"the output `{output.name}` is there already; name another, or remove it")
+        raise CorpusError(f"the output `{manifest.named(output)}` is there already; name another, or remove it")
     for directory in (output.parent.resolve() / output.name).parents:
         if _is_output(directory):
             raise CorpusError(
-                f"the output `{output.name}` would be within the output `{directory.name}`, which holds no files "
+                f"the output `{manifest.named(output)}` would be within the output `{manifest.named(directory)}`, which holds no files "
                 "but its own; name a directory outside it"
             )
 

@@ -215,7 +215,8 @@ class SqliteStore(SqlStore):
     def backup(self, path: Path) -> None:
         """Writes a copy, as of one moment, to a file that is not there yet; others may write meanwhile."""
         with appearing(path) as partial, reported(path), self._session(view=False) as driver:
-            driver.execute("VACUUM INTO ?", (str(partial),))
+            # As bytes, since the name of a file need not be text.
+            driver.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(partial),))
 
     def unscrubbed(self) -> bool:
         """Whether the files may still hold what this store erased."""
