@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
+from types import NoneType
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -101,7 +102,7 @@ FORMS: Mapping[str, Form] = {
     "Iterable[str | Path]": Form("a list of paths that files can have", _each(_is_path)),
     "Corpora": Form(_PATH + ", or such a path for each file by its name", _either(_is_path, _mapped(_is_path))),
     "Iterable[str]": Form("a list of texts", _each(_TEXT)),
-    "Names": Form(_NAMES, _either(_TEXT, _each(_TEXT))),
+    "Names": Form(_NAMES, _either(_is(str, NoneType), _each(_TEXT))),
     "Mapping[str, str]": Form("a text for each text", _mapped(_TEXT)),
     "tuple[str, str]": Form("two texts", _pair(_TEXT, _TEXT)),
     "tuple[Literal['guardian', 'agent', 'owner'], AnyId]": Form(

@@ -59,7 +59,14 @@ class Context:
         """The ledger that `--ledger` names, opened; use it in a `with` block."""
         from sayso.api import open_ledger
 
-        return open_ledger(self.path)
+        opened = open_ledger(self.path)
+        keys = opened.parts.keys
+        if not keys.exist() and keys.last() is None:
+            self.note(
+                f"there are no keys in {keys.directory}: nothing tells whether this ledger is older than one that was "
+                "seen, and nothing can be recorded in it; name their directory in SAYSO_KEYS"
+            )
+        return opened
 
     def unrecognised(self) -> Ledger:
         """The ledger that `--ledger` names, opened though it may be older than one that was seen, or damaged."""

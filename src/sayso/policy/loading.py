@@ -53,7 +53,8 @@ def _is_policy(data: Any) -> bool:
 
 def _no_policy(source: Source) -> Problem:
     """What is said of any other file, of which nothing is repeated: it may be a letter."""
-    found = {dict: "a mapping of other keys", list: "a list"}.get(type(source.data), "a single value")
+    kinds: dict[type, str] = {dict: "a mapping of other keys", list: "a list"}
+    found = kinds.get(type(source.data), "a single value")
     message = f"expected a policy, a mapping with the keys `sayso`, `platform`, `purposes` and others, got {found}"
     return source.problem((), message, "is this the right file?")
 
