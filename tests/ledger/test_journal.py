@@ -394,5 +394,5 @@ def test_whatever_is_appended_the_ledger_stays_whole(new_ledger: Open, id_type: 
     for one, event in zip(found, kept, strict=True):
         if not erased and not isinstance(event, e.SubjectErased):
             assert one.event == event
-    assert first_difference(ledger.store) is None
+    assert first_difference(ledger.store, ledger.store.id_type) is None
     ledger.store.close()

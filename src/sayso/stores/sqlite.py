@@ -20,9 +20,10 @@ from sayso.ledger.facts import COLUMNS
 from sayso.ledger.identity import IdType
 from sayso.stores import columns as facts_as_columns
 from sayso.stores import schema
+from sayso.stores.driver import Answer
 from sayso.stores.faults import reported
 from sayso.stores.schema import Founding
-from sayso.stores.session import Answer, Left, SqlReading, SqlWriting
+from sayso.stores.session import Left, SqlReading, SqlWriting
 from sayso.stores.sql import SqlStore
 
 APPLICATION_ID = 0x53617953
@@ -93,7 +94,7 @@ def open_ledger(path: Path, found_log: Callable[[], Founding], *, wait: float = 
 
 
 class SqliteDriver:
-    """A `sayso.stores.session.Driver` over a connection of Python's own driver."""
+    """A `sayso.stores.driver.Driver` over a connection of Python's own driver."""
 
     among = "IN (SELECT value FROM json_each(?))"
 
