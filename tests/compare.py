@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import ibis
@@ -14,11 +15,14 @@ import pyarrow.compute as pc
 from sayso.consent.fold import Fact
 from sayso.consent.kin import groups
 from sayso.engines import flat
+from sayso.engines.forms import Forms
 from sayso.gate.columns import Columns, SubjectColumn
+from sayso.ledger.identity import IdType
 from sayso.plan import accounts
 from sayso.plan.direct import Direct
 from sayso.plan.gate import Packing, Shape, Tables, combinations, keyed, plain, verdicts
 from sayso.plan.history import history, told_once
+from sayso.plan.ids import Hashing, Texts
 from sayso.plan.lookup import Lookup
 from sayso.plan.relevance import Relevance
 from sayso.plan.several import AT_ONCE, Worst
@@ -118,17 +122,34 @@ def _histories(connection: Any, facts: pa.Table, table: Symbols, kin: pa.Table) 
     return batches
 
 
-def corpus(records: Sequence[Record], world: World) -> pa.Table:
+Naming = Callable[[Id | None], Id | None]
+"""What somebody's number is called instead; and what stands instead of no id."""
+
+
+def by_number(one: Id | None) -> Id | None:
+    """Everybody's own number."""
+    return one
+
+
+def kind_of(naming: Naming) -> pa.DataType:
+    """The type of what people are called."""
+    return pa.string() if isinstance(naming(1), str) else pa.int64()
+
+
+def corpus(records: Sequence[Record], world: World, naming: Naming = by_number) -> pa.Table:
     """Records as the gate reads them: several subjects each, every column mapped."""
     reserved = world.policy.purposes.above(world.use.purpose)
-    subjects = pa.list_(pa.struct([("id", pa.int64()), ("role", pa.string())]))
+    subjects = pa.list_(pa.struct([("id", kind_of(naming)), ("role", pa.string())]))
     return pa.table(
         {
             "row": pa.array(range(len(records)), pa.int64()),
             "category": pa.array([r.category for r in records], pa.string()),
             "collected": pa.array([r.collected_at for r in records], pa.int64()),
             "subjects": pa.array(
-                [None if r.subjects is None else [{"id": s.id, "role": s.role} for s in r.subjects] for r in records],
+                [
+                    None if r.subjects is None else [{"id": naming(s.id), "role": s.role} for s in r.subjects]
+                    for r in records
+                ],
                 subjects,
             ),
             "written": pa.array([r.territory for r in records], pa.string()),
@@ -172,88 +193,104 @@ def by_lookup(connection: Any, world: World, records: Sequence[Record]) -> list[
     return _told(made, world, records, map(Lookup(made).numbered, asked.to_batches()))
 
 
-def by_direct(connection: Any, world: World, records: Sequence[Record], spread: int = 1) -> list[Row]:
-    """The same, by arrays from the columns themselves. Ids are multiplied by `spread`, so that they lie apart."""
-    made = snapshot(connection, world)
-
-    def apart(ids: pa.ChunkedArray | pa.Array) -> pa.Array:
-        return pa.array([None if one is None else (one * spread + 2**63) % 2**64 - 2**63 for one in ids.to_pylist()])
+def renamed(made: Snapshot, naming: Naming, hashed: Hashing | None = None) -> Direct:
+    """Where everybody is by another id; `hashed` otherwise than texts are."""
 
     def moved(table: pa.Table) -> pa.Table:
-        return table.set_column(0, "subject", apart(table.column("subject")).cast(pa.int64()))
+        return table.set_column(0, "subject", [pa.array(map(naming, table.column("subject").to_pylist()), kind)])
 
-    direct = Direct(replace(made, standing=moved(made.standing), overflow=moved(made.overflow)))
+    kind = kind_of(naming)
+    standing = moved(made.standing)
+    direct = Direct(replace(made, standing=standing, overflow=moved(made.overflow)))
+    if hashed is not None:
+        direct.people = Texts(standing.column("subject"), hashed)
     assert direct.fits
-    lookup = Lookup(made)
-    lone = pa.array([r.subjects[0].id if r.subjects else None for r in records], pa.int64())
-    read = corpus(records, world).append_column("subject", apart(lone).cast(pa.int64()))
+    return direct
+
+
+def by_direct(
+    connection: Any, world: World, records: Sequence[Record], naming: Naming = by_number,
+    hashed: Hashing | None = None,
+) -> list[Row]:  # fmt: skip
+    """The same, by arrays from the columns themselves, in which people are called otherwise."""
+    made = snapshot(connection, world)
+    direct, lookup = renamed(made, naming, hashed), Lookup(made)
+    lone = [naming(r.subjects[0].id if r.subjects else None) for r in records]
+    read = corpus(records, world).append_column("subject", [pa.array(lone, kind_of(naming))])
 
     def batches() -> Iterable[pa.RecordBatch]:
-        for batch in read.combine_chunks().to_batches(max_chunksize=BATCH * 100):
-            ids, instants = (batch.column(name) for name in ("subject", "collected"))
-            unread = np.asarray(ids.is_null()) | np.asarray(instants.is_null()) | np.asarray(batch.column("malformed"))
-            keys = direct.keyed(
-                ids.fill_null(0).to_numpy(), instants.fill_null(0).to_numpy(),
-                batch.column("category").dictionary_encode(), batch.column("written").dictionary_encode(), unread,
-            )  # fmt: skip
-            yield lookup.told(batch.column("row"), *keys)
+        with Forms(IdType.STRING) as forms:
+            for batch in read.combine_chunks().to_batches(max_chunksize=BATCH * 100):
+                person = direct.people.of(batch.column("subject"), forms).person
+                instants, no_instant = flat.numbers(batch.column("collected"))
+                unread = np.asarray(batch.column("malformed")) | (False if no_instant is None else no_instant)
+                said, where = (batch.column(name).dictionary_encode() for name in ("category", "written"))
+                key, category = direct.keyed(person, instants, said, where, unread)
+                yield lookup.told(batch.column("row"), key, category, person)
 
     return _told(made, world, records, batches())
 
 
 def by_arrays(
-    connection: Any, world: World, records: Sequence[Record], *, by_role: bool = False, most: int = AT_ONCE
-) -> list[Row]:
+    connection: Any, world: World, records: Sequence[Record], *, by_role: bool = False, most: int = AT_ONCE,
+    naming: Naming = by_number, hashed: Hashing | None = None,
+) -> list[Row]:  # fmt: skip
     """The same of records of several subjects, by arrays; of permitted ones without a subject, which is not carried out.
 
     The subjects are a list of structs, or, `by_role`, a column of authors, a list of nobody's role and one of those
-    mentioned, in which order they are then expected. `most` of them are asked at once.
+    mentioned, in which order they are then expected. `most` of them are asked at once. They may be called otherwise.
     """
     made = snapshot(connection, world)
-    direct, lookup = Direct(made), Lookup(made)
+    direct, lookup = renamed(made, naming, hashed), Lookup(made)
     worst = Worst(direct, lookup, most)
-    read = corpus(records, world)
+    read = corpus(records, world, naming)
     columns = Columns((SubjectColumn("subjects"),), category="category")
     if by_role:
         columns = Columns(
             (SubjectColumn("author", "author", optional=True), SubjectColumn("others"),
              SubjectColumn("mentioned", "mentioned", optional=True)), category="category",
         )  # fmt: skip
-        read = _by_role(read, records)
+        read = _by_role(read, records, naming)
 
     def batches() -> Iterable[pa.RecordBatch]:
         first = 0
-        for batch in read.combine_chunks().to_batches(max_chunksize=BATCH * 100):
-            several, missing = flat.subjects(batch, columns, made.dimensions.unasked)
-            instants, no_instant = flat.numbers(batch.column("collected"))
-            unread = np.asarray(batch.column("malformed")) | missing | (False if no_instant is None else no_instant)
-            yield from worst.numbered(
-                first, several, instants, batch.column("category").dictionary_encode(),
-                batch.column("written").dictionary_encode(), unread, named=True,
-            )  # fmt: skip
-            first += batch.num_rows
+        with Forms(IdType.STRING) as forms:
+            for batch in read.combine_chunks().to_batches(max_chunksize=BATCH * 100):
+                find = partial(direct.people.of, read=forms)
+                several, missing = flat.subjects(batch, columns, made.dimensions.unasked, find)
+                instants, no_instant = flat.numbers(batch.column("collected"))
+                unread = np.asarray(batch.column("malformed")) | missing | (False if no_instant is None else no_instant)
+                yield from worst.numbered(
+                    first, several, instants, batch.column("category").dictionary_encode(),
+                    batch.column("written").dictionary_encode(), unread, named=True,
+                )  # fmt: skip
+                first += batch.num_rows
 
-    return _told(made, world, records, batches())
+    return _told(made, world, records, batches(), naming)
 
 
-def _by_role(read: pa.Table, records: Sequence[Record]) -> pa.Table:
+def _by_role(read: pa.Table, records: Sequence[Record], naming: Naming) -> pa.Table:
     """Subjects in columns by role; the first author alone, and the list of the others null where there is none at all."""
 
     def of(record: Record, role: str | None) -> list[Id | None] | None:
-        return None if record.subjects is None else [one.id for one in record.subjects if one.role == role]
+        return None if record.subjects is None else [naming(one.id) for one in record.subjects if one.role == role]
 
+    kind = kind_of(naming)
     authors = [(of(record, "author") or [None])[0] for record in records]
     columns = {
-        "author": pa.array(authors, pa.int64()),
-        "others": pa.array([of(record, None) for record in records], pa.list_(pa.int64())),
-        "mentioned": pa.array([of(record, "mentioned") or None for record in records], pa.large_list(pa.int64())),
+        "author": pa.array(authors, kind),
+        "others": pa.array([of(record, None) for record in records], pa.list_(kind)),
+        "mentioned": pa.array([of(record, "mentioned") or None for record in records], pa.large_list(kind)),
     }
     for name, column in columns.items():
         read = read.append_column(name, column)
     return read
 
 
-def _told(made: Snapshot, world: World, records: Sequence[Record], batches: Iterable[pa.RecordBatch]) -> list[Row]:
+def _told(
+    made: Snapshot, world: World, records: Sequence[Record], batches: Iterable[pa.RecordBatch],
+    naming: Naming = by_number,
+) -> list[Row]:  # fmt: skip
     """Numbered verdicts in words."""
     packing = Packing.of(made)
     found = []
@@ -263,12 +300,12 @@ def _told(made: Snapshot, world: World, records: Sequence[Record], batches: Iter
             result, territory = divmod(rest, packing.territories)
             about = 0 if made.results.column("outcome")[result].as_py() > Outcome.NO_SUBJECT else -1
             if "id" in row:
-                ids = [one.id for one in records[row["row"]].subjects or ()]
+                ids = [None if one.id is None else naming(one.id) for one in records[row["row"]].subjects or ()]
                 about = -1 if row["id"] is None else ids.index(row["id"])
             found.append(
                 {
                     "row": row["row"], "result": result, "territory": territory - 2, "category": category - 1,
-                    "subject": about, "id": row.get("id"), "position": row.get("position"),
+                    "subject": about, "id": None, "position": row.get("position"),
                 }
             )  # fmt: skip
     return _rows(made, world, records, sorted(found, key=lambda row: row["row"]))

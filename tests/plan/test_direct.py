@@ -17,11 +17,15 @@ from hypothesis import strategies as st
 from sayso.engines import direct as reading
 from sayso.engines import flat
 from sayso.engines.duckdb import DuckDBEngine
+from sayso.engines.duckdb_sql import DuckDB
 from sayso.gate.columns import Columns, SubjectColumn
 from sayso.gate.snapshots import nobodys
 from sayso.gate.verify import verify
 from sayso.ledger import events as e
-from sayso.plan.direct import Direct, Index
+from sayso.ledger.identity import IdType
+from sayso.plan.direct import Direct
+from sayso.plan.ids import Found, Numbers
+from sayso.plan.index import Table
 from sayso.plan.several import Subjects
 from sayso.policy.facts import Use
 from tests.gate.platform import COLLECTED, COLUMNS, START, Platform, corpus, denied, permitted, platform, records
@@ -41,18 +45,20 @@ def test_an_id_is_found_where_it_is(ids: set[int], others: list[int], seed: int)
     held = list(ids)
     Random(seed).shuffle(held)
     for order in (held, sorted(held)):
-        index = Index(np.array(order, np.int64))
-        asked = np.array([*order, *others], np.int64)
+        people = Numbers(pa.chunked_array([order], pa.int64()))
+        asked = [*order, *others]
         places = {one: place for place, one in enumerate(order)}
-        assert index.of(asked).tolist() == [places.get(one, -1) for one in asked.tolist()]
+        found = people.of(pa.array(asked, pa.int64()), lambda one: one)
+        assert found.person.tolist() == [places.get(one, -1) for one in asked]
+        assert found.ids.to_pylist() == asked
 
 
 def test_ids_with_one_hash_are_not_looked_through() -> None:
     """So many are no accident; the engine joins them."""
     inverse = pow(0x9E3779B97F4A7C15, -1, 2**64)
     ids = [((place * inverse) % 2**64) for place in range(1000)]
-    assert not Index(np.array(ids, np.uint64).view(np.int64)).fits
-    assert Index(np.array(ids[:30], np.uint64).view(np.int64)).fits
+    assert not Table(np.array(ids, np.uint64).view(np.int64)).fits
+    assert Table(np.array(ids[:30], np.uint64).view(np.int64)).fits
 
 
 class Joining(DuckDBEngine):
@@ -115,7 +121,7 @@ def test_it_takes_the_short_way_where_it_can(house: Platform, tmp_path: Path) ->
 
     class Asking(DuckDBEngine):
         def verdicts(self, question: Any) -> Any:
-            asked.append(reading.suits(question))
+            asked.append(reading.suits(question, DuckDB()))
             return super().verdicts(question)
 
     house.gate(corpus(tmp_path / "in", records()), tmp_path / "out", COLUMNS, engine=Asking())
@@ -182,7 +188,7 @@ def test_a_gate_that_finds_those_in_lists_says_what_one_says_that_joins(
     house: Platform, tmp_path: Path, mapping: str, emit: str
 ) -> None:
     columns = Columns(MAPPINGS[mapping], category="category", territory="where", key="id")
-    assert flat.suits(columns, peopled(1).schema, ["mentioned"])
+    assert flat.suits(columns, peopled(1).schema, ["mentioned"], IdType.INT64)
     source, at = corpus(tmp_path / "in", peopled(700), files=2, group=300), house.now()
     made, reports = {}, {}
     for name, kind in (("finds", DuckDBEngine), ("joins", Joining)):
@@ -215,7 +221,8 @@ def test_a_file_of_nobody_at_all_is_denied(house: Platform, tmp_path: Path) -> N
 
 def test_those_in_lists_are_found_where_they_can_be() -> None:
     def suits(kind: pa.DataType, unasked: tuple[str, ...] = ("mentioned",)) -> bool:
-        return flat.suits(Columns((SubjectColumn("a"),), category="b"), pa.schema([("a", kind)]), unasked)
+        columns = Columns((SubjectColumn("a"),), category="b")
+        return flat.suits(columns, pa.schema([("a", kind)]), unasked, IdType.INT64)
 
     struct = [("id", pa.int64()), ("role", pa.string())]
     assert all(map(suits, (pa.int64(), pa.list_(pa.uint32()), pa.large_list(pa.struct(struct)))))
@@ -230,11 +237,13 @@ def test_those_in_lists_are_found_where_they_can_be() -> None:
 def test_subjects_are_asked_a_part_of_the_records_at_a_time() -> None:
     """Never more at once than is said, but for a record that alone has more; and every record once."""
     counts = [0, 0, 3, 1, 9, 0, 2, 2, 2, 0]
-    subjects = Subjects(np.arange(sum(counts)), np.concatenate(([0], np.cumsum(counts))))
+    everybody = np.arange(sum(counts))
+    subjects = Subjects(Found(pa.array(everybody), everybody), np.concatenate(([0], np.cumsum(counts))))
     parts = list(subjects.parts(4))
     assert [row for first, until in parts for row in range(first, until)] == list(range(len(counts)))
     assert [sum(counts[first:until]) for first, until in parts] == [4, 9, 4, 2]
-    assert subjects.within(4, 7).ids.tolist() == list(range(4, 15))
+    some = subjects.within(4, 7).found
+    assert some.ids.to_pylist() == some.person.tolist() == list(range(4, 15))
 
 
 def test_of_many_steps_the_one_is_found_by_halves(house: Platform) -> None:

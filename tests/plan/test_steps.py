@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sayso.plan.direct import Direct, Index
+from sayso.plan.direct import Direct
+from sayso.plan.index import Table
 from sayso.plan.snapshot import Dimensions, Snapshot, overflow_schema, standing_schema
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -58,7 +59,8 @@ def agrees(
             ids, instants = (np.array(column, np.int64) for column in zip(*some, strict=True))
             said = categories if isinstance(categories, str) else categories[start : start + size]
             where = pa.array([None, *["FR"] * (len(some) - 1)]).dictionary_encode()
-            key, _, person = direct.keyed(ids, instants, said, where, np.False_)
+            person = direct.people.of(pa.array(ids), lambda one: one).person
+            key, _ = direct.keyed(person, instants, said, where, np.False_)
             for number, (one, at) in enumerate(some):
                 own = steps.get(one, [(0, 7)])
                 step = [number for begins, number in own[:1]] + [number for begins, number in own[1:] if begins <= at]
@@ -86,7 +88,7 @@ def test_a_record_is_of_the_step_of_its_instant(steps: Steps) -> None:
 def test_a_hash_of_nobody_is_looked_through_to_its_end() -> None:
     inverse = pow(0x9E3779B97F4A7C15, -1, 2**64)
     ids = np.array([(place * inverse) % 2**64 for place in range(6)], np.uint64).view(np.int64)
-    index = Index(ids[:5])
+    index = Table(ids[:5])
     assert index.of(ids).tolist() == [0, 1, 2, 3, 4, -1]
     assert index.of(ids[:1]).tolist() == [0]
 

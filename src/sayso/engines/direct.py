@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,15 @@ import pyarrow.parquet as pq
 import pyarrow.types as kinds
 
 from sayso.engines import flat
-from sayso.engines.duckdb_sql import DuckDB
 from sayso.engines.flat import numbers
-from sayso.engines.reading import check_names, shape_of
+from sayso.engines.forms import Forms
+from sayso.engines.reading import Dialect, check_names, ids_of, shape_of
 from sayso.errors import EngineError
+from sayso.gate.columns import Columns
 from sayso.gate.engine import Part, Question
+from sayso.ledger.identity import IdType
 from sayso.plan.direct import Direct
-from sayso.plan.gate import plain
+from sayso.plan.gate import ABSENT, plain
 from sayso.plan.lookup import Lookup
 from sayso.plan.several import Worst
 
@@ -28,20 +32,18 @@ INFINITE = -np.iinfo(np.int64).max
 """An instant that is none, as DuckDB reads it; its opposite is after every use."""
 
 
-def suits(question: Question) -> bool:
-    """Whether subjects are integers, or lists of them, and no column needs conversion; nothing but them is asked."""
+def suits(question: Question, dialect: Dialect) -> bool:
+    """Whether subjects are ids or lists of them, and no other column needs conversion; nothing but them is asked."""
     columns, schema = question.columns, question.schema
     if question.stale or columns.account is not None or columns.reserved is not None:
         return False
     if question.snapshot.accounts is not None or any(name not in schema.names for name in columns.used):
         return False
-    check_names(columns, schema, DuckDB())
-    if not kinds.is_integer(question.snapshot.standing.schema.field("subject").type):
-        return False
+    check_names(columns, schema, dialect)
     collected = schema.field(columns.collected_at).type
     texts = [schema.field(name).type for name in (columns.category, columns.territory) if name is not None]
     return (
-        flat.suits(columns, schema, question.snapshot.dimensions.unasked)
+        flat.suits(columns, schema, question.snapshot.dimensions.unasked, ids_of(question))
         and kinds.is_timestamp(collected)
         and collected.unit == "us"
         and collected.tz is not None
@@ -49,57 +51,90 @@ def suits(question: Question) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class Reader:
+    """How the columns of a corpus are read, to be decided a batch at a time: little, for it may be sent elsewhere.
+
+    Records have `several` subjects, or `one` that counts, or one that does not.
+    """
+
+    columns: Columns
+    ids: IdType
+    unasked: tuple[str, ...]
+    several: bool
+    one: bool
+
+    @classmethod
+    def of(cls, question: Question) -> Reader:
+        """That of a question's columns."""
+        dimensions, shape = question.snapshot.dimensions, shape_of(question)
+        return cls(question.columns, ids_of(question), dimensions.unasked, shape.several, plain(shape, dimensions))
+
+    def numbered(self, first: int, batch: pa.RecordBatch, worst: Worst, forms: Forms) -> Iterator[pa.RecordBatch]:
+        """The verdicts of `plan.gate.numbered` on the records of a batch, in order; `first` is the number of the first."""
+        columns, direct, find = self.columns, worst.direct, partial(worst.direct.people.of, read=forms)
+        collected, no_instant = numbers(batch.column(columns.collected_at))
+        categories = columns.category_constant or ""
+        if columns.category is not None:
+            categories = _encoded(batch.column(columns.category))
+        territories = None if columns.territory is None else _encoded(batch.column(columns.territory))
+        unread = _or(collected == INFINITE, no_instant)
+        if self.one:
+            person = find(batch.column(columns.subjects[0].column)).person
+            key, category = direct.keyed(person, collected, categories, territories, unread)
+            yield worst.lookup.told(pa.array(np.arange(first, first + len(person))), key, category, person)
+            return
+        subjects, missing = flat.subjects(batch, columns, self.unasked, find)
+        yield from worst.numbered(
+            first, subjects, collected, categories, territories, unread | missing, named=self.several
+        )
+
+
 def numbered(question: Question, direct: Direct, lookup: Lookup) -> Iterator[pa.RecordBatch]:
     """The verdicts of `plan.gate.numbered` for the records of some files."""
-    columns, shape = question.columns, shape_of(question)
-    alone = plain(shape, question.snapshot.dimensions)
-    unasked = question.snapshot.dimensions.unasked
-    worst = Worst(direct, lookup)
-    for part in question.parts:
-        for first, batch in _read(part, question):
-            collected, no_instant = numbers(batch.column(columns.collected_at))
-            categories = columns.category_constant or ""
-            if columns.category is not None:
-                categories = _encoded(batch.column(columns.category))
-            territories = None if columns.territory is None else _encoded(batch.column(columns.territory))
-            unread = _or(collected == INFINITE, no_instant)
-            if alone:
-                ids, no_id = numbers(batch.column(columns.subjects[0].column))
-                keyed = direct.keyed(ids, collected, categories, territories, _or(unread, no_id))
-                yield lookup.told(pa.array(np.arange(first, first + len(ids))), *keyed)
-                continue
-            subjects, missing = flat.subjects(batch, columns, unasked)
-            yield from worst.numbered(
-                first, subjects, collected, categories, territories, unread | missing, named=shape.several
-            )
+    reader, worst = Reader.of(question), Worst(direct, lookup)
+    with Forms(reader.ids) as forms:
+        for first, batch in _batches(question):
+            yield from reader.numbered(first, batch, worst, forms)
 
 
 def strangers(question: Question, direct: Direct) -> Iterator[pa.RecordBatch]:
     """The `id` of each subject of the corpus whom the snapshot does not know; some more than once."""
     names = list(dict.fromkeys(subject.column for subject in question.columns.subjects))
+    with Forms(ids_of(question)) as forms:
+        find = partial(direct.people.of, read=forms)
+        for _, batch in _batches(question, names):
+            found = flat.subjects(batch, question.columns, (), find)[0].found
+            unknown = found.ids.filter(pa.array(found.person == ABSENT))
+            yield pa.RecordBatch.from_pydict({"id": unknown.unique()})
+
+
+def _batches(question: Question, names: list[str] | None = None) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The batches of all files, each with the number of its first row."""
     for part in question.parts:
-        for _, batch in _read(part, question, names):
-            subjects, _ = flat.subjects(batch, question.columns, ())
-            unknown = direct.index.of(subjects.ids) < 0
-            if subjects.unread is not None:
-                unknown &= ~subjects.unread
-            yield pa.RecordBatch.from_pydict({"id": pa.array(np.unique(subjects.ids[unknown]))})
+        yield from read(part, question.columns, names)
 
 
-def _read(part: Part, question: Question, names: list[str] | None = None) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The batches of a file, each with the number of its first row."""
-    columns, first = question.columns, part.first
-    asked = (
+def read(
+    part: Part, columns: Columns, names: Sequence[str] | None = None, groups: Sequence[int] | None = None
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The batches of a file, or of some of its row groups one after another, each with the number of its first row.
+
+    Of the columns `names`, or those that decide.
+    """
+    asked = [
         *(subject.column for subject in columns.subjects),
         columns.collected_at,
         columns.category,
         columns.territory,
-    )
-    used = names or [name for name in dict.fromkeys(asked) if name is not None]
+    ]
+    used = list(names or dict.fromkeys(name for name in asked if name is not None))
     texts = [name for name in (columns.category, columns.territory) if name is not None]
     try:
         file = pq.ParquetFile(part.path, read_dictionary=texts, memory_map=True, pre_buffer=False)
-        for batch in file.iter_batches(_rows(file.metadata, used), columns=used, use_threads=False):
+        footer = file.metadata
+        first = part.first + sum(footer.row_group(group).num_rows for group in range(groups[0] if groups else 0))
+        for batch in file.iter_batches(_rows(footer, used), row_groups=groups, columns=used, use_threads=False):
             yield first, batch
             first += batch.num_rows
     except (pa.ArrowException, OSError) as error:

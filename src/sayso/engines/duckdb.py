@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from sayso.engines import direct
-from sayso.engines.duckdb_sql import corpus_sql
+from sayso.engines.duckdb_sql import DuckDB, corpus_sql
 from sayso.engines.joining import joined, rests
 from sayso.engines.reading import corpus_schema, shape_of
 from sayso.engines.staging import to_parquet
@@ -120,7 +120,7 @@ class DuckDBEngine:
 
     def _direct(self, question: Question) -> Direct | None:
         """The tables by which a question's answers are found, if they can be. Those of two snapshots are kept."""
-        if not direct.suits(question):
+        if not direct.suits(question, DuckDB()):
             return None
         standing = question.snapshot.standing
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,43 +11,46 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as kinds
 
+from sayso.engines.reading import holds_ids
 from sayso.gate.columns import Columns, SubjectColumn
+from sayso.ledger.identity import IdType
+from sayso.plan.ids import Found
 from sayso.plan.several import Bools, Subjects
 
 ID, ROLE = "id", "role"
+Find = Callable[[pa.Array], Found]
 
 
-def suits(columns: Columns, schema: pa.Schema, unasked: Sequence[str]) -> bool:
-    """Whether every column of subjects has integers, lists of them, or lists of structs of those and a role."""
-    return all(_suits(schema.field(subject.column).type, unasked) for subject in columns.subjects)
+def suits(columns: Columns, schema: pa.Schema, unasked: Sequence[str], ids: IdType) -> bool:
+    """Whether every column of subjects has ids, lists of them, or lists of structs of those and a role."""
+    return all(_suits(schema.field(subject.column).type, unasked, ids) for subject in columns.subjects)
 
 
-def subjects(batch: pa.RecordBatch, columns: Columns, unasked: Sequence[str]) -> tuple[Subjects, Any]:
+def subjects(batch: pa.RecordBatch, columns: Columns, unasked: Sequence[str], find: Find) -> tuple[Subjects, Any]:
     """The subjects of a batch's records; and which records have a list that could not be read."""
-    held = [_column(batch.column(subject.column), subject, unasked) for subject in columns.subjects]
+    held = [_column(batch.column(subject.column), subject, unasked, find) for subject in columns.subjects]
     missing: Any = np.False_
     for one in held:
         missing = missing | one.missing
     if len(held) == 1:
-        return Subjects(held[0].ids, _starts(held[0].counts), held[0].unread, held[0].unasked), missing
+        return Subjects(held[0].found, _starts(held[0].counts), held[0].unasked), missing
     starts = _starts(np.sum([one.counts for one in held], axis=0, dtype=np.int64))
-    places, before = [], starts[:-1]
+    total, before = int(starts[-1]), starts[:-1]
+    # Where each of them is, column after column, among those of the records.
+    order = np.empty(total, np.int64)
+    uncounted = np.zeros(total, np.bool_) if any(one.unasked is not None for one in held) else None
+    first = 0
     for one in held:
         own = _starts(one.counts)
-        places.append(np.arange(own[-1]) + np.repeat(before - own[:-1], one.counts))
+        place = np.arange(own[-1]) + np.repeat(before - own[:-1], one.counts)
         before = before + one.counts
-    total = int(starts[-1])
-    ids = np.empty(total, np.int64)
-    unread, uncounted = (np.zeros(total, np.bool_) if any(asked) else None for asked in (
-        [one.unread is not None for one in held], [one.unasked is not None for one in held]
-    ))  # fmt: skip
-    for one, place in zip(held, places, strict=True):
-        ids[place] = one.ids
-        if unread is not None and one.unread is not None:
-            unread[place] = one.unread
+        order[place] = np.arange(first, first + len(place))
+        first += len(place)
         if uncounted is not None and one.unasked is not None:
             uncounted[place] = one.unasked
-    return Subjects(ids, starts, unread, uncounted), missing
+    ids = pa.concat_arrays([one.found.ids for one in held]).take(pa.array(order))
+    person = np.concatenate([one.found.person for one in held])[order]
+    return Subjects(Found(ids, person), starts, uncounted), missing
 
 
 def numbers(column: pa.Array) -> tuple[Any, Any]:
@@ -62,14 +65,13 @@ def numbers(column: pa.Array) -> tuple[Any, Any]:
 class _Column:
     """The subjects of one column, as `Subjects` has them: how many each record has, and which lists are `missing`."""
 
-    ids: Any
+    found: Found
     counts: Any
-    unread: Bools | None
     unasked: Bools | None
     missing: Any
 
 
-def _suits(kind: pa.DataType, unasked: Sequence[str]) -> bool:
+def _suits(kind: pa.DataType, unasked: Sequence[str], ids: IdType) -> bool:
     if kinds.is_list(kind) or kinds.is_large_list(kind):
         kind = kind.value_type
         if kinds.is_struct(kind):
@@ -80,14 +82,14 @@ def _suits(kind: pa.DataType, unasked: Sequence[str]) -> bool:
             if unasked and ROLE in names and not _is_text(kind.field(ROLE).type):
                 return False
             kind = kind.field(ID).type
-    return kinds.is_integer(kind) and not kinds.is_uint64(kind)
+    return holds_ids(kind, ids) and not kinds.is_uint64(kind)
 
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(kinds.is_string(kind) or kinds.is_large_string(kind))
 
 
-def _column(column: pa.Array, subject: SubjectColumn, unasked: Sequence[str]) -> _Column:
+def _column(column: pa.Array, subject: SubjectColumn, unasked: Sequence[str], find: Find) -> _Column:
     missing: Any = np.False_
     values = column
     if kinds.is_list(column.type) or kinds.is_large_list(column.type):
@@ -101,8 +103,8 @@ def _column(column: pa.Array, subject: SubjectColumn, unasked: Sequence[str]) ->
     else:
         counts = np.ones(len(column), np.int64)
     uncounted = _uncounted(values, subject, unasked)
-    ids, unread = numbers(pc.struct_field(values, ID) if kinds.is_struct(values.type) else values)
-    return _Column(ids, counts, unread, uncounted, missing)
+    found = find(pc.struct_field(values, ID) if kinds.is_struct(values.type) else values)
+    return _Column(found, counts, uncounted, missing)
 
 
 def _uncounted(values: pa.Array, subject: SubjectColumn, unasked: Sequence[str]) -> Bools | None:

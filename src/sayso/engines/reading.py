@@ -123,7 +123,7 @@ def expressions(question: Question, dialect: Dialect) -> dict[str, str]:
     """
     columns, schema = question.columns, question.schema
     check_names(columns, schema, dialect)
-    reading = _Reading(columns, schema, _ids(question), dialect)
+    reading = _Reading(columns, schema, ids_of(question), dialect)
     selected = {"category": reading.category(), "collected": reading.collected()}
     if _several(columns, schema):
         selected["subjects"] = reading.subjects()
@@ -181,6 +181,24 @@ def is_text(kind: pa.DataType) -> bool:
     return bool(kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind))
 
 
+def holds_ids(kind: pa.DataType, ids: IdType) -> bool:
+    """Whether a type may hold ids of a ledger's type."""
+    return kinds.is_integer(kind) if ids is IdType.INT64 else is_text(kind) or _is_raw(kind)
+
+
+def id_sql(value: str, kind: pa.DataType, ids: IdType, dialect: Dialect) -> str:
+    """An id of such a type in the one form of the ledger's; null where it is not of that form."""
+    if ids is IdType.INT64:
+        return dialect.number(value)
+    if ids is IdType.UUID or _is_raw(kind):
+        return dialect.uuid(value, raw=_is_raw(kind))
+    return dialect.string_id(value)
+
+
+def _is_raw(kind: pa.DataType) -> bool:
+    return isinstance(kind, pa.UuidType) or bool(kinds.is_fixed_size_binary(kind) and kind.byte_width == 16)
+
+
 def is_list(kind: pa.DataType) -> bool:
     """Whether a type is a list."""
     return bool(kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind))
@@ -191,7 +209,8 @@ def _several(columns: Columns, schema: pa.Schema) -> bool:
     return columns.several or (first in schema.names and is_list(schema.field(first).type))
 
 
-def _ids(question: Question) -> IdType:
+def ids_of(question: Question) -> IdType:
+    """The type of the ids that a question's snapshot knows people by."""
     if kinds.is_integer(question.snapshot.standing.schema.field("subject").type):
         return IdType.INT64
     return question.id_type or IdType.STRING
@@ -214,13 +233,8 @@ class _Reading:
             found = found.value_type
         if kinds.is_null(found):
             return self._sql.nothing(ids)
-        if ids is IdType.INT64 and kinds.is_integer(found):
-            return self._sql.number(expression)
-        raw = isinstance(found, pa.UuidType) or (kinds.is_fixed_size_binary(found) and found.byte_width == 16)
-        if ids is not IdType.INT64 and (raw or (ids is IdType.UUID and is_text(found))):
-            return self._sql.uuid(expression, raw=raw)
-        if ids is IdType.STRING and is_text(found):
-            return self._sql.string_id(expression)
+        if holds_ids(found, ids):
+            return id_sql(expression, found, ids, self._sql)
         wanted = "integers" if ids is IdType.INT64 else "text or UUIDs"
         raise CorpusError(f"expected {wanted} in column `{column}`, as the ledger's ids are, got `{found}`")
 

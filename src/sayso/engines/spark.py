@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from sayso.engines.duckdb import RECORDS_A_QUERY, DuckDBEngine
 from sayso.engines.joining import rests
 from sayso.engines.reading import corpus_schema, shape_of
-from sayso.engines.spark_copy import KeptVerdicts, keeping
+from sayso.engines.spark_copy import KeptVerdicts, deciding
 from sayso.engines.spark_session import spark_errors
 from sayso.engines.spark_sources import Files, Source, reading
 from sayso.engines.spark_views import Views
@@ -34,8 +34,10 @@ class SparkEngine:
     Records are read from the parts of a question, unless there is another `source` of them.
     """
 
-    def __init__(self, session: SparkSession, *, broadcast: int = BROADCAST, source: Source | None = None) -> None:
-        self.session, self.broadcast, self.source = session, broadcast, source or Files()
+    def __init__(
+        self, session: SparkSession, *, broadcast: int = BROADCAST, source: Source | None = None, arrow: bool = True
+    ) -> None:
+        self.session, self.broadcast, self.source, self.arrow = session, broadcast, source or Files(), arrow
         self.versions: Mapping[str, str] = {
             "engine": f"spark {session.version}",
             "python": platform.python_version(),
@@ -89,7 +91,7 @@ class SparkEngine:
     @contextmanager
     def deciding(self, question: Question) -> Iterator[KeptVerdicts]:
         """The verdicts of all records of a question, kept where they were made (`engines.spark_copy`)."""
-        with self._views() as views, keeping(views, self.source, question) as verdicts:
+        with self._views() as views, deciding(views, self.source, question, arrow=self.arrow) as verdicts:
             yield verdicts
 
     def _views(self) -> Views:

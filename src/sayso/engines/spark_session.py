@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -50,6 +51,8 @@ def start(master: str, settings: Mapping[str, str] | None = None) -> SparkSessio
     given = dict(SETTINGS) | (dict(HERE) if master.startswith("local") else {}) | dict(settings or {})
     if master.startswith("local-cluster"):  # its executors are started by the scripts that are installed with PySpark
         os.environ.setdefault("SPARK_HOME", str(Path(pyspark.__file__).parent))
+    if master.startswith("local"):  # its executors are of this machine, and so is their Python
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     with spark_errors("start a session"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what PySpark thinks of pandas, which is not used
         builder = SparkSession.builder.master(master)

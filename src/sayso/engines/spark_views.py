@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
+from pyspark.sql import types as t
 
 from sayso.engines.joining import joined
 from sayso.gate.engine import Question
@@ -21,16 +23,31 @@ _numbers = itertools.count()
 
 def frame_of(session: SparkSession, table: pa.Table) -> DataFrame:
     """A table of ours as a frame."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what PySpark thinks of pandas, which is not used
+    with no_warnings():
         return session.createDataFrame(table)
+
+
+def in_arrow(
+    frame: DataFrame, made: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]], schema: t.StructType | str
+) -> DataFrame:
+    """What is made of a frame's batches where it lies."""
+    with no_warnings():
+        return frame.mapInArrow(made, schema)
+
+
+@contextmanager
+def no_warnings() -> Iterator[None]:
+    """Without what PySpark thinks of the pandas that is installed, which is not used."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 class Views:
     """Tables under names of their own in a session. One of no more than `broadcast` rows is sent to every executor."""
 
     def __init__(self, session: SparkSession, *, broadcast: int) -> None:
-        self.session, self._broadcast, self._names = session, broadcast, ExitStack()
+        self.session, self.broadcast, self._names = session, broadcast, ExitStack()
 
     def __enter__(self) -> Views:
         return self
@@ -51,7 +68,7 @@ class Views:
 
     def sent(self, frame: DataFrame, rows: int) -> DataFrame:
         """A frame of so many rows, to be joined as is best."""
-        return f.broadcast(frame) if rows <= self._broadcast else frame
+        return f.broadcast(frame) if rows <= self.broadcast else frame
 
     def tables(self, question: Question) -> Tables:
         """The tables of a question's snapshot."""

@@ -1,116 +1,29 @@
 """The first half of the gate's expression in arrays: from the columns of a record to the key of its answer.
 
-For an engine that reads columns itself, where ids are integers. A person is found by the place of the id, or by a
-hash of it; what is written on a record by its code in a dictionary. It says what `gate.keyed` says. Records with
-several subjects ask for a key each (`several`).
+For an engine that reads columns itself. A person is found by id (`ids`), what is written on a record by its code in a
+dictionary. It says what `gate.keyed` says. Records with several subjects ask for a key each (`several`).
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from sayso.plan.decider import unlisted_place
 from sayso.plan.gate import ABSENT
+from sayso.plan.ids import UNREAD_ID, finder, ints
+from sayso.plan.index import Codes, Ints
 from sayso.plan.snapshot import Snapshot
-
-Ints: TypeAlias = npt.NDArray[np.int64]
-Codes: TypeAlias = npt.NDArray[np.int32]
 
 NEVER = np.iinfo(np.int64).max
 UNREAD = -(1 << 40)
 """What makes the place of a record on the axes negative, whatever it is added to."""
-SPARSE = 32
-"""Ids that lie so far apart on average, or nearer, are found by their place."""
-CROWDED = 64
-"""More ids with one hash than this are not looked through."""
-_MIXER = np.uint64(0x9E3779B97F4A7C15)
-_ONE = np.uint64(1)
 _ROWS = 1 << 18
 """So many people at a time are put into rows."""
 _STEP, _MORE = 4, 7
 """Where the first class and the flag are among a row's numbers of 32 bits."""
-
-
-class Index:
-    """Where each of some different ids is among them, -1 for any other.
-
-    Ids that lie near each other are bits of a long row, and the place of one is how many bits are set before it; of
-    others the hash leads to a few that are looked through.
-    """
-
-    def __init__(self, ids: Ints) -> None:
-        self._count, self.fits = len(ids), True
-        self._order: Codes | None = None
-        if not self._count:
-            return
-        self._low, self._high = int(ids.min()), int(ids.max())
-        self._near = self._high - self._low < SPARSE * self._count + 1024
-        if self._near:
-            if not bool((ids[1:] > ids[:-1]).all()):
-                self._order = np.argsort(ids, kind="stable").astype(np.int32)
-                ids = ids[self._order]
-            self._set(ids - self._low)
-        else:
-            self._shift = np.uint64(64 - (2 * self._count).bit_length())
-            hashes = self._hash(ids)
-            counts = np.bincount(hashes, minlength=(1 << (64 - int(self._shift))))
-            self._longest = int(counts.max())
-            self.fits = self._longest <= CROWDED
-            self._order = np.argsort(hashes, kind="stable").astype(np.int32)
-            self._sorted = ids[self._order]
-            self._starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
-
-    def of(self, ids: Ints) -> Ints:
-        """Where each id is."""
-        if not self._count:
-            return np.full(len(ids), ABSENT, np.int64)
-        return self._ranked(ids) if self._near else self._hashed(ids)
-
-    def _set(self, places: Ints) -> None:
-        """Sets the bits of some places that go up, and counts those before each word."""
-        word, bit = places >> 6, _ONE << (places & 63).astype(np.uint64)
-        firsts = np.flatnonzero(np.append(True, word[1:] != word[:-1]))
-        self._words = np.zeros((self._high - self._low >> 6) + 1, np.uint64)
-        self._words[word[firsts]] = np.bitwise_or.reduceat(bit, firsts)
-        before = np.cumsum(np.bitwise_count(self._words), dtype=np.int64)
-        self._before = np.append(0, before[:-1]).astype(np.int32)
-
-    def _ranked(self, ids: Ints) -> Ints:
-        outside = (ids < self._low) | (ids > self._high)
-        place = np.where(outside, 0, ids - self._low) if outside.any() else ids - self._low
-        at = place >> 6
-        word, bit = self._words.take(at), (place & 63).astype(np.uint64)
-        below = np.bitwise_count(word & ((_ONE << bit) - _ONE))
-        found: Ints = np.add(self._before.take(at), below, dtype=np.int64)
-        missing = ((word >> bit) & _ONE) == 0
-        if self._order is not None:
-            found = self._order.take(found, mode="clip").astype(np.int64)
-        found[missing | outside] = ABSENT
-        return found
-
-    def _hashed(self, ids: Ints) -> Ints:
-        assert self._order is not None
-        hashes = self._hash(ids)
-        at, until = self._starts[hashes], self._starts[hashes + 1]
-        found = np.full(len(ids), ABSENT, np.int64)
-        left = np.flatnonzero(at < until)
-        for _ in range(self._longest):
-            if not len(left):
-                break
-            place = at[left]
-            same = self._sorted[place] == ids[left]
-            found[left[same]] = self._order[place[same]]
-            left = left[~same]
-            at[left] += 1
-            left = left[at[left] < until[left]]
-        return found
-
-    def _hash(self, ids: Ints) -> Ints:
-        return ((ids.view(np.uint64) * _MIXER) >> self._shift).astype(np.int64)
 
 
 class Direct:
@@ -121,7 +34,7 @@ class Direct:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.numbers = snapshot.dimensions
-        self.index = Index(_ints(snapshot.standing.column("subject")))
+        self.people = finder(snapshot.standing.column("subject"))
         self._people = _rows(snapshot.standing)
         self._overflow(snapshot)
         # What the texts of the last dictionary say: most batches of a file have the same.
@@ -137,22 +50,21 @@ class Direct:
     @property
     def fits(self) -> bool:
         """Whether everybody can be found this way."""
-        return self.index.fits
+        return self.people.fits
 
     def keyed(
-        self, ids: Ints, collected: Ints, categories: pa.Array | str, territories: pa.Array | None, unread: Any
-    ) -> tuple[Ints, Ints, Ints]:
-        """The key of the answer, the category's number and the row of standing of each record (`gate.keyed`).
+        self, person: Ints, collected: Ints, categories: pa.Array | str, territories: pa.Array | None, unread: Any
+    ) -> tuple[Ints, Ints]:
+        """The key of the answer and the category's number of each record (`gate.keyed`), by its subject's row of standing.
 
         `categories` and `territories` are encoded as dictionaries, or one category for all; `unread` says which records
-        have an id or instant that could not be read.
+        have an instant that could not be read.
         """
-        person = self.index.of(ids)
         place, category = self.placed(collected, categories, territories)
-        unread = (place < 0) | unread
+        unread = (place < 0) | (person == UNREAD_ID) | unread
         key = self.step(person, collected) * self.numbers.size + place
         key[unread] = ABSENT
-        return key, category, person
+        return key, category
 
     def placed(self, collected: Ints, categories: pa.Array | str, territories: pa.Array | None) -> tuple[Ints, Ints]:
         """The place on the axes of each record, below 0 where it cannot be read, and the category's number."""
@@ -202,9 +114,10 @@ class Direct:
         self._several: Ints | None = None
         if not table.num_rows:
             return
-        owner = self.index.of(_ints(table.column("subject")))
-        self._starts = _ints(table.column("start"), -NEVER)
-        self._step = _ints(table.column("class")).astype(np.int64)
+        owners = [self.people.of(part, lambda ids: ids).person for part in table.column("subject").chunks]
+        owner = np.concatenate(owners)
+        self._starts = ints(table.column("start"), -NEVER)
+        self._step = ints(table.column("class")).astype(np.int64)
         firsts = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
         lasts = np.append(firsts[1:], len(owner)) - 1
         order = np.argsort(owner[firsts], kind="stable")
@@ -258,9 +171,3 @@ def _codes(encoded: pa.Array) -> Codes:
         indices = indices.fill_null(len(encoded.dictionary))
     codes: Codes = indices.to_numpy(zero_copy_only=False)
     return codes
-
-
-def _ints(column: pa.ChunkedArray, otherwise: int = 0) -> Any:
-    """Integers as an array, shared with the column where it is in one piece and nothing in it is null."""
-    held = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    return (held.fill_null(otherwise) if held.null_count else held).to_numpy()

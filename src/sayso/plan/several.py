@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sayso.plan.direct import Direct, Ints
+from sayso.plan.direct import Direct
 from sayso.plan.gate import ABSENT, NO_SUBJECT, UNREADABLE
+from sayso.plan.ids import UNREAD_ID, Found
+from sayso.plan.index import Ints
 from sayso.plan.lookup import NO_POSITION, Lookup
 from sayso.policy.verdict import Outcome
 
@@ -30,19 +32,18 @@ _SHIFT = 40
 class Subjects:
     """The subjects of some records, one after another: those of record i are `starts[i]` to `starts[i + 1]`.
 
-    `unread` says which ids could not be read, `unasked` which subjects do not count; `None` is nobody.
+    `unasked` says which subjects do not count; `None` is nobody.
     """
 
-    ids: Ints
+    found: Found
     starts: Ints
-    unread: Bools | None = None
     unasked: Bools | None = None
 
     def within(self, first: int, until: int) -> Subjects:
         """Those of the records in [first, until)."""
         start, stop = self.starts[first], self.starts[until]
-        unread, unasked = (None if one is None else one[start:stop] for one in (self.unread, self.unasked))
-        return Subjects(self.ids[start:stop], self.starts[first : until + 1] - start, unread, unasked)
+        unasked = None if self.unasked is None else self.unasked[start:stop]
+        return Subjects(self.found.within(start, stop), self.starts[first : until + 1] - start, unasked)
 
     def parts(self, most: int) -> Iterator[tuple[int, int]]:
         """Ranges of records [first, until) with at most so many subjects, or of one record that alone has more."""
@@ -61,7 +62,7 @@ class Worst:
     """
 
     def __init__(self, direct: Direct, lookup: Lookup, most: int = AT_ONCE) -> None:
-        self._direct, self._lookup, self._most = direct, lookup, most
+        self.direct, self.lookup, self._most = direct, lookup, most
         self._order = lookup.severity << _SHIFT
         numbers = direct.numbers
         self._per_role = (len(numbers.borders) + 1) * numbers.categories * numbers.places
@@ -74,7 +75,7 @@ class Worst:
 
         What is written on them is as `Direct.keyed` has it. `named`, with the subject that a denial is about.
         """
-        place, category = self._direct.placed(collected, categories, territories)
+        place, category = self.direct.placed(collected, categories, territories)
         unread = unread | (place < 0)
         place[unread] = 0
         for start, stop in subjects.parts(self._most):
@@ -86,11 +87,11 @@ class Worst:
     def _told(
         self, subjects: Subjects, collected: Ints, place: Ints, category: Ints, unread: Bools, *, named: bool
     ) -> dict[str, pa.Array]:
-        lookup, direct = self._lookup, self._direct
+        lookup, direct = self.lookup, self.direct
         counts = np.diff(subjects.starts)
         asked = np.flatnonzero(counts)
-        person = direct.index.of(subjects.ids)
-        key = self._keys(subjects, person, np.repeat(collected, counts), np.repeat(place, counts))
+        person = subjects.found.person
+        key = self._keys(subjects, np.repeat(collected, counts), np.repeat(place, counts))
         severity, worst = self._worst(key, subjects.starts[asked])
         # Of records with a subject, and that can be read, the verdict is that of the worst.
         number = lookup.fixed(direct.numbers.nobody, category)
@@ -110,20 +111,20 @@ class Worst:
             columns["position"] = pa.array(position, mask=position == NO_POSITION)
         if named and lookup.behind:
             about = (severity[own] > int(Outcome.NO_SUBJECT)) & (severity[own] < int(Outcome.NO_CHOICE))
-            ids, nameless = np.zeros(len(counts), np.int64), np.ones(len(counts), np.bool_)
-            ids[rows[about]], nameless[rows[about]] = subjects.ids[said[about]], False
-            columns["id"] = pa.array(ids, mask=nameless)
+            whose, nameless = np.zeros(len(counts), np.int64), np.ones(len(counts), np.bool_)
+            whose[rows[about]], nameless[rows[about]] = said[about], False
+            columns["id"] = subjects.found.ids.take(pa.array(whose, mask=nameless))
         return columns
 
-    def _keys(self, subjects: Subjects, person: Ints, collected: Ints, place: Ints) -> Ints:
+    def _keys(self, subjects: Subjects, collected: Ints, place: Ints) -> Ints:
         """The key of each subject's answer, -1 of one who could not be read."""
-        key = self._direct.step(person, collected)
-        key *= self._direct.numbers.size
+        person = subjects.found.person
+        key = self.direct.step(person, collected)
+        key *= self.direct.numbers.size
         key += place
         if subjects.unasked is not None:
             key[subjects.unasked] += self._per_role
-        if subjects.unread is not None:
-            key[subjects.unread] = ABSENT
+        key[person == UNREAD_ID] = ABSENT
         return key
 
     def _worst(self, key: Ints, starts: Ints) -> tuple[Ints, Ints]:

@@ -1,0 +1,247 @@
+"""Deciding in the Python of a Spark executor: batches of what decides in, what is kept of their verdicts out.
+
+An executor has this package, and of a ledger nothing but a snapshot.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as kinds
+from pyspark import SparkFiles
+
+from sayso.engines import direct, sharing
+from sayso.engines.forms import Forms
+from sayso.gate.engine import Part
+from sayso.gate.verdicts import Codec, Denials, Packed, Verdicts, canonical_codes
+from sayso.plan.direct import Direct
+from sayso.plan.index import Ints
+from sayso.plan.lookup import Lookup
+from sayso.plan.several import Worst
+from sayso.plan.snapshot import Snapshot
+from sayso.policy.verdict import Outcome
+
+COUNTED, WORD, DENIED = range(3)
+"""What a row that is kept says: how many records have a verdict, which of 64 are permitted, or why one is denied."""
+_NOTHING = np.empty(0, np.int64)
+_NO_DENIALS = Denials(_NOTHING, pa.nulls(0), pa.nulls(0))
+_SUFFIX = ".snapshot"
+_MAPPED = 2
+"""So many snapshots are kept open by a worker, and twice as many on the disk of its machine."""
+_open: dict[str, Decider] = {}
+
+
+class Decider:
+    """All that answers for one snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.worst, self.codec = Worst(Direct(snapshot), Lookup(snapshot)), Codec(snapshot)
+        self.ids = snapshot.standing.schema.field("subject").type
+        outcomes = snapshot.results.column("outcome").to_numpy()
+        self._about = (outcomes > int(Outcome.NO_SUBJECT)) & ~self.codec.permits
+
+    @property
+    def fits(self) -> bool:
+        """Whether everybody can be found by place."""
+        return self.worst.direct.fits
+
+    def about_subject(self, numbers: Packed) -> npt.NDArray[np.bool_]:
+        """Which of these verdicts deny a record for its subject."""
+        about: npt.NDArray[np.bool_] = self._about[numbers // self.codec.width]
+        return about
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A decider that was sent to every machine (a broadcast of `sharing.frozen`), under a name of its own."""
+
+    name: str
+    data: Any
+
+    def decider(self) -> Decider:
+        """The decider, over a file that all workers of this executor map."""
+        found = _open.get(self.name)
+        if found is None:
+            found = _open[self.name] = self._mapped(Path(SparkFiles.getRootDirectory()))
+            for name in list(_open)[:-_MAPPED]:
+                del _open[name]
+        return found
+
+    def _mapped(self, folder: Path) -> Decider:
+        path = folder / f"{self.name}{_SUFFIX}"
+        if not path.exists():
+            sharing.write(self.data.value, path)
+            # Whoever has an older one open keeps it; whoever asks for it again writes it again.
+            for old in sorted(folder.glob(f"*{_SUFFIX}"), key=lambda one: one.stat().st_mtime)[: -2 * _MAPPED]:
+                old.unlink(missing_ok=True)
+        made: Decider = sharing.mapped(path)
+        return made
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some row groups of a file, to be read where they are decided; `key` is the type that the records' key has in Spark."""
+
+    part: Part
+    groups: tuple[int, ...]
+    key: pa.DataType | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Records:
+    """Some records: their numbers, that of the first record of the file of each, their keys, and what decides."""
+
+    row: pa.Array
+    first: pa.Array
+    key: pa.Array | None
+    columns: pa.RecordBatch
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The verdicts on some records: packed, whether they permit, and the subject and event that denials rest on."""
+
+    number: Packed
+    permitted: npt.NDArray[np.bool_]
+    subject: pa.Array
+    position: pa.Array
+
+
+def kept(shared: Shared, reader: direct.Reader, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """What is kept (`spark_verdicts.Kept`) of the verdicts on records that Spark has read."""
+    return _kept(shared.decider(), reader, map(_as_read, batches))
+
+
+def kept_of(
+    shared: Shared, reader: direct.Reader, tasks: Sequence[Task], batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The same of those tasks whose numbers the batches hold, read here."""
+    numbers = [number for batch in batches for number in batch.column(0).to_pylist()]
+    return _kept(shared.decider(), reader, (records for number in numbers for records in _read(tasks[number], reader)))
+
+
+def told(shared: Shared, reader: direct.Reader, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """A row for each record that Spark has read (`spark_verdicts.Kept.rows`)."""
+    decider = shared.decider()
+    with Forms(reader.ids) as forms:
+        for records in map(_as_read, batches):
+            said = _said(decider, reader, records, forms)
+            every = np.arange(len(said.number))
+            rows = _rows(decider.codec, reader, records, said, every)
+            yield rows.append_column("permitted", pa.array(said.permitted))
+
+
+def version(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Of which version this package is, where this runs."""
+    for _ in batches:
+        yield pa.RecordBatch.from_pydict({"version": [metadata.version("sayso")]})
+
+
+def _as_read(batch: pa.RecordBatch) -> _Records:
+    key = batch.column("kept_key") if "kept_key" in batch.schema.names else None
+    return _Records(batch.column("row"), batch.column("kept_first"), key, batch)
+
+
+def _read(task: Task, reader: direct.Reader) -> Iterator[_Records]:
+    columns = reader.columns
+    for first, batch in direct.read(task.part, columns, columns.used, task.groups):
+        rows = np.arange(first, first + batch.num_rows)
+        key = None if columns.key is None else batch.column(columns.key).cast(task.key)
+        yield _Records(pa.array(rows), pa.array(np.full(len(rows), task.part.first)), key, batch)
+
+
+def _kept(decider: Decider, reader: direct.Reader, every: Iterable[_Records]) -> Iterator[pa.RecordBatch]:
+    counts = Counter[tuple[int, str | None, int]]()
+    nothing: pa.RecordBatch | None = None
+    with Forms(reader.ids) as forms:
+        for records in every:
+            said = _said(decider, reader, records, forms)
+            denied = _rows(decider.codec, reader, records, said, np.flatnonzero(~said.permitted))
+            word, bits = _words(records.row.to_numpy()[said.permitted])
+            nothing = denied.slice(0, 0)
+            yield _of_kind(WORD, nothing, {"row": pa.array(word), "value": pa.array(bits)})
+            yield _of_kind(DENIED, nothing, dict(zip(denied.schema.names, denied.columns, strict=True)))
+            _count(counts, decider.codec, reader, records, said)
+    if nothing is not None and counts:
+        numbers, written, firsts = zip(*counts, strict=True)
+        columns = {"number": pa.array(numbers, pa.int64()), "written": pa.array(written, pa.string())}
+        columns |= {"first": pa.array(firsts, pa.int64()), "value": pa.array(counts.values(), pa.int64())}
+        yield _of_kind(COUNTED, nothing, columns)
+
+
+def _said(decider: Decider, reader: direct.Reader, records: _Records, forms: Forms) -> _Said:
+    found = pa.Table.from_batches(list(reader.numbered(0, records.columns, decider.worst, forms))).combine_chunks()
+    number, ids = found.column("number").to_numpy(), decider.ids
+
+    def column(name: str, kind: pa.DataType) -> pa.Array:
+        there = name in found.column_names
+        return found.column(name).combine_chunks().cast(kind) if there else pa.nulls(len(number), kind)
+
+    if reader.several:
+        subject = column("id", ids)
+    else:
+        about = pa.array(decider.about_subject(number))
+        some = records.columns.column(reader.columns.subjects[0].column).filter(about)
+        own = some if kinds.is_integer(some.type) else forms(some)
+        subject = pc.replace_with_mask(pa.nulls(len(number), ids), about, own.cast(ids))
+    return _Said(number, decider.codec.permitted(number), subject, column("position", pa.int64()))
+
+
+def _rows(codec: Codec, reader: direct.Reader, records: _Records, said: _Said, asked: Ints) -> pa.RecordBatch:
+    """Some of the records, each with its verdict."""
+    taken, number = pa.array(asked), said.number[asked]
+    written = pa.nulls(len(asked), pa.string())
+    if reader.columns.territory is not None and codec.of_written(number).any():
+        codes, known = canonical_codes(records.columns.column(reader.columns.territory).take(taken))
+        written = pa.array(known, pa.string()).take(pa.array(np.where(codec.of_written(number), codes, 0)))
+    permitted = pa.array(said.permitted[asked])
+    columns = {
+        "row": records.row.take(taken), "number": pa.array(number.astype(np.int64)), "written": written,
+        "first": records.first.take(taken), "subject": said.subject.take(taken),
+        "position": pc.if_else(permitted, pa.scalar(None, pa.int64()), said.position.take(taken)),
+    }  # fmt: skip
+    if records.key is not None:
+        columns["key"] = records.key.take(taken)
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def _words(rows: Ints) -> tuple[Ints, Ints]:
+    """Some rows as bits, 64 to a word: the words, each once, and their bits."""
+    word, bit = rows >> 6, np.uint64(1) << (rows & 63).astype(np.uint64)
+    if (word[1:] < word[:-1]).any():
+        order = np.argsort(word, kind="stable")
+        word, bit = word[order], bit[order]
+    if not len(word):
+        return word, bit.view(np.int64)
+    firsts = np.flatnonzero(np.append(True, word[1:] != word[:-1]))
+    return word[firsts], np.bitwise_or.reduceat(bit, firsts).view(np.int64)
+
+
+def _count(
+    counts: Counter[tuple[int, str | None, int]], codec: Codec, reader: direct.Reader, records: _Records, said: _Said
+) -> None:
+    """Adds how many records of each file have each number."""
+    first = records.first.to_numpy()
+    starts = np.flatnonzero(np.append(True, first[1:] != first[:-1])).tolist() if len(first) else []
+    verdicts, territory = Verdicts(codec, said.number, _NO_DENIALS), reader.columns.territory
+    for start, stop in zip(starts, [*starts[1:], len(first)] if starts else [], strict=True):
+        written = None if territory is None else records.columns.column(territory).slice(start, stop - start)
+        for (number, on_record), many in verdicts.counts(start, stop, written).items():
+            counts[number, on_record, int(first[start])] += many
+
+
+def _of_kind(kind: int, like: pa.RecordBatch, columns: dict[str, pa.Array]) -> pa.RecordBatch:
+    """Rows of one kind, with nulls in the columns that say nothing of it."""
+    count = len(next(iter(columns.values())))
+    made = {"kind": pa.array(np.full(count, kind, np.int8)), "value": pa.nulls(count, pa.int64())}
+    made |= {field.name: pa.nulls(count, field.type) for field in like.schema}
+    return pa.RecordBatch.from_pydict(made | columns)
