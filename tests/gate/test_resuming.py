@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -57,7 +56,7 @@ def killed(folder: Path, emit: str, most: int, wait: float) -> bool:
         while process.poll() is None and lines(folder) < most:
             time.sleep(0.001)
         time.sleep(wait)
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()  # nothing, where it came to its end before
         return process.wait() != 0
 
 
