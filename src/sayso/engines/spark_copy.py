@@ -19,11 +19,13 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as f
 
+from sayso.engines import spark_worker
 from sayso.engines.spark_session import INSTANTS_WRITTEN, setting, spark_errors
 from sayso.engines.spark_sources import FIRST, ROW, Source
 from sayso.engines.spark_sql import quoted
 from sayso.engines.spark_verdicts import BITS, WORD_OF, Kept, keeping, of_rows
-from sayso.engines.spark_views import Views, frame_of
+from sayso.engines.spark_views import Views, frame_of, in_arrow
+from sayso.engines.spark_worker import Reporting
 from sayso.errors import EngineError
 from sayso.gate.engine import Part, Question
 from sayso.gate.output import DENIED, PERMITTED
@@ -58,8 +60,10 @@ class KeptVerdicts:
         if until not in self.counted:
             with spark_errors("run the plan"):
                 counts = self.kept.counts.where(f.col("first") < until) if self.question.parts else self.kept.counts
-                rows = counts.groupBy("number", "written").agg(f.sum("records").alias("records")).toArrow().to_pylist()
-            self.counted[until] = Counter({(row["number"], row["written"]): row["records"] for row in rows})
+                told = counts.toArrow()
+            # Few rows, of which a shuffle would take longer than to fetch them.
+            added = told.group_by(["number", "written"]).aggregate([("records", "sum")]).to_pylist()
+            self.counted[until] = Counter({(row["number"], row["written"]): row["records_sum"] for row in added})
         return self.counted[until]
 
     def permitted(self, since: int) -> int:
@@ -74,7 +78,7 @@ class KeptVerdicts:
     def revoked(self, later: KeptVerdicts) -> int:
         """How many records are permitted here that are not `later`."""
         with spark_errors("run the plan"):
-            now = later.kept.words.withColumnRenamed(BITS, "now")
+            now = later.kept.words.groupBy(WORD_OF).agg(f.bit_or(BITS).alias("now"))
             words = self.kept.words.join(now, WORD_OF, "left")
             lost = f.col(BITS).bitwiseAND(f.bitwise_not(f.coalesce(f.col("now"), f.lit(0).cast("long"))))
             return _sum(words, f.bit_count(lost))
@@ -104,7 +108,15 @@ class KeptVerdicts:
                 mode = "append" if number else "errorifexists"
                 writer = copy.write.mode(mode).option("compression", _compression(self.question))
                 writer.option(_SUCCESS, "false").parquet(str(into / PERMITTED))
-            self.denied_records(report, until).write.option(_SUCCESS, "false").parquet(str(into / DENIED))
+            self._report(into / DENIED, report, until)
+
+    def _report(self, into: Path, report: pa.Table, until: int) -> None:
+        if self.kept.packed is None:
+            self.denied_records(report, until).write.option(_SUCCESS, "false").parquet(str(into))
+            return
+        into.mkdir()
+        how = Reporting(into.absolute(), report, self._files(), until if self.question.parts else None)
+        in_arrow(self.kept.packed, lambda batches: spark_worker.report(how, batches), "partition long").collect()
 
     def save(self, name: str, until: int) -> int:
         """Makes a table of the catalogue of the permitted records, and says how many it has."""
@@ -147,12 +159,6 @@ class KeptVerdicts:
         """The report of the denied records (`gate.output.denied_schema`), with the `input` that each is in."""
         session, parts = self.views.session, self.question.parts
         words = f.broadcast(frame_of(session, report))
-        files = pa.table(
-            {
-                "first": pa.array([part.first for part in parts] or [0], pa.int64()),
-                "input": pa.array([part.name or part.path.name for part in parts] if parts else [None], pa.string()),
-            }
-        )
         denied = self.kept.denied
         if until is not None and parts:  # without those that were planted at the end
             denied = denied.where(f.col("row") < until)
@@ -160,12 +166,19 @@ class KeptVerdicts:
         told = (
             denied.alias("of")
             .join(words.alias("word"), same, "left")
-            .join(f.broadcast(frame_of(session, files)), "first")
+            .join(f.broadcast(frame_of(session, self._files())), "first")
         )
         key = [] if self.question.columns.key is None else ["key"]
         row = (f.col("row") - f.col("first")).alias("row")
         evidence = ("reason", "rule", "territory", "category", "subject", "position")
         return told.select(*key, "input", row, *evidence)
+
+    def _files(self) -> pa.Table:
+        """Which file each record is in, by the number of its first; a table has one, of no name."""
+        parts = self.question.parts
+        firsts: list[int] = [part.first for part in parts] or [0]
+        names: list[str | None] = [part.name or part.path.name for part in parts]
+        return pa.table({"first": pa.array(firsts, pa.int64()), "input": pa.array(names or [None], pa.string())})
 
     def _slices(self, until: int) -> Iterator[Question]:
         """The question, in pieces of no more records than are copied at a time."""

@@ -23,7 +23,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql import types as t
-from pyspark.sql.pandas.types import to_arrow_type
+from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_type
 
 from sayso.engines import direct, sharing, spark_worker
 from sayso.engines.joining import rests
@@ -50,15 +50,18 @@ class Kept:
     """The verdicts on a corpus. Each row number is that of a record; `first` that of the first record of its file.
 
     counts: how many `records` have each `number` (packed), with the territory `written` on them where the verdict is of
-    it, by `first`. words: of 64 records each (WORD_OF) the BITS that are permitted.
+    it, by `first`; in parts, to be added up. words: of 64 records each (WORD_OF) the BITS that are permitted; in parts
+    too, of which none has a bit of another's.
     denied: `row`, `number`, `written`, `first`, `subject`, `position` and, where there is one, `key`. rows: all of that
-    for every record, and whether it is `permitted`; computed when asked for.
+    for every record, and whether it is `permitted`; computed when asked for. packed: the denied once more, as the `data`
+    of `spark_worker`, where executors have this package.
     """
 
     counts: DataFrame
     words: DataFrame
     denied: DataFrame
     rows: Callable[[], DataFrame]
+    packed: DataFrame | None = None
 
 
 def of_rows(rows: DataFrame) -> Kept:
@@ -88,7 +91,7 @@ def keeping(views: Views, source: Source, question: Question, *, arrow: bool) ->
 @contextmanager
 def _in_arrow(session: SparkSession, source: Source, question: Question, decider: Decider) -> Iterator[Kept]:
     read = _carrying(session, source, question)
-    rows, kept = _row_schema(read), _kept_schema(read)
+    rows = _row_schema(read)
     reader = replace(direct.Reader.of(question), columns=_as_read(shape_of(question)))
     data = session.sparkContext.broadcast(sharing.frozen(decider))
     shared = Shared(f"sayso-{uuid.uuid4()}", data)
@@ -96,17 +99,19 @@ def _in_arrow(session: SparkSession, source: Source, question: Question, decider
         if isinstance(source, Files) and direct.suits(question, Spark()) and _is_plain_key(question):
             own, tasks = direct.Reader.of(question), _tasks(question, read)
             numbers = session.range(0, len(tasks), 1, len(tasks))
-            frame = in_arrow(numbers, lambda batches: spark_worker.kept_of(shared, own, tasks, batches), kept)
+            frame = in_arrow(numbers, lambda batches: spark_worker.kept_of(shared, own, tasks, batches), _KEPT)
         else:
-            frame = in_arrow(read, lambda batches: spark_worker.kept(shared, reader, batches), kept)
+            frame = in_arrow(read, lambda batches: spark_worker.kept(shared, reader, batches), _KEPT)
         frame = frame.persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        words = frame.where(f.col("kind") == WORD).groupBy(f.col("row").alias(WORD_OF))
-        denied = frame.where(f.col("kind") == DENIED).select(*(one for one in rows.names if one != "permitted"))
-        counts = frame.where(f.col("kind") == COUNTED).groupBy("number", "written", "first")
+        words = frame.where(f.col("kind") == WORD).select(f.col("row").alias(WORD_OF), f.col("value").alias(BITS))
+        first, records = f.col("row").alias("first"), f.col("value").alias("records")
+        counts = frame.where(f.col("kind") == COUNTED).select("number", "written", first, records)
+        packed = frame.where(f.col("kind") == DENIED).select("data")
+        denied = t.StructType([one for one in rows if one.name != "permitted"])
         yield Kept(
-            counts.agg(f.sum("value").alias("records")), words.agg(f.bit_or("value").alias(BITS)), denied,
-            lambda: in_arrow(read, lambda batches: spark_worker.told(shared, reader, batches), rows),
+            counts, words, in_arrow(packed, spark_worker.unpacked, denied),
+            lambda: in_arrow(read, lambda batches: spark_worker.told(shared, reader, batches), rows), packed,
         )  # fmt: skip
     finally:
         frame.unpersist()
@@ -196,10 +201,7 @@ def _id_of(subjects: t.DataType) -> t.DataType:
     return subjects.elementType["id"].dataType
 
 
-def _kept_schema(read: DataFrame) -> t.StructType:
-    """The same of some records, beside the words and counts of others (`spark_worker.kept`)."""
-    own = [t.StructField("kind", t.ByteType()), t.StructField("value", t.LongType())]
-    return t.StructType([*own, *(one for one in _row_schema(read) if one.name != "permitted")])
+_KEPT = t.StructType([t.StructField("kind", t.ByteType()), *from_arrow_schema(spark_worker.KEPT)])
 
 
 def _joined(views: Views, source: Source, question: Question) -> ir.Table:

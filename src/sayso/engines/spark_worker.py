@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pyarrow.types as kinds
-from pyspark import SparkFiles
+from pyspark import SparkFiles, TaskContext
 
 from sayso.engines import direct, sharing
 from sayso.engines.forms import Forms
@@ -32,6 +33,19 @@ from sayso.policy.verdict import Outcome
 
 COUNTED, WORD, DENIED = range(3)
 """What a row that is kept says: how many records have a verdict, which of 64 are permitted, or why one is denied."""
+KEPT = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("value", pa.int64()),
+        ("number", pa.int64()),
+        ("written", pa.string()),
+        ("data", pa.binary()),
+    ]
+)
+"""The columns that are kept, beside the `kind`. COUNTED: how many records (`value`) of the file whose first record is `row`
+have a packed `number`, with the territory `written` on them where it is of that. WORD: which (bits of `value`) of the 64
+records whose number is `row` without its last six bits are permitted. DENIED: `data` is a batch of denied records.
+"""
 _NOTHING = np.empty(0, np.int64)
 _NO_DENIALS = Denials(_NOTHING, pa.nulls(0), pa.nulls(0))
 _SUFFIX = ".snapshot"
@@ -140,6 +154,73 @@ def told(shared: Shared, reader: direct.Reader, batches: Iterable[pa.RecordBatch
             yield rows.append_column("permitted", pa.array(said.permitted))
 
 
+def unpacked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The denied records of the kept `data`."""
+    for batch in batches:
+        for data in batch.column("data"):
+            yield from pa.ipc.open_stream(data.as_buffer())
+
+
+@dataclass(frozen=True)
+class Reporting:
+    """How the report of denied records is written, into a `folder`: `said` is what `engine.REPORT` says of each kind of
+    denial, `files` which `input` begins at which `first` row. Rows from `until` on are none of the corpus.
+    """
+
+    folder: Path
+    said: pa.Table
+    files: pa.Table
+    until: int | None
+
+
+def report(how: Reporting, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Writes the denied records of the kept `data` as a file of the report, which appears when it is whole."""
+    context, writer = TaskContext.get(), None
+    assert context is not None
+    name = f"part-{context.partitionId():05}.parquet"
+    partial = how.folder / f".{name}.{context.taskAttemptId()}"
+    try:
+        for batch in unpacked(batches):
+            table = _reported(how, pa.Table.from_batches([batch]))
+            writer = writer or pq.ParquetWriter(partial, table.schema)
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
+    if writer is not None:
+        partial.replace(how.folder / name)
+    yield pa.RecordBatch.from_pydict({"partition": [context.partitionId()]})
+
+
+def _reported(how: Reporting, denied: pa.Table) -> pa.Table:
+    if how.until is not None:
+        denied = denied.filter(pc.less(denied.column("row"), how.until))
+    said = _kinds(how.said, denied.column("number"), denied.column("written"))
+    inputs = pc.index_in(denied.column("first"), how.files.column("first"))
+    columns = {"key": denied.column("key")} if "key" in denied.column_names else {}
+    columns |= {
+        "input": how.files.column("input").take(inputs),
+        "row": pc.subtract(denied.column("row"), denied.column("first")),
+        **{word: how.said.column(word).take(said) for word in ("reason", "rule", "territory", "category")},
+        "subject": denied.column("subject"), "position": denied.column("position"),
+    }  # fmt: skip
+    return pa.table(columns)
+
+
+def _kinds(said: pa.Table, number: pa.ChunkedArray, written: pa.ChunkedArray) -> pa.Array:
+    """Which row of `said` each denial is told by: that of its number and of the territory written on the record."""
+    places = {
+        pair: place
+        for place, pair in enumerate(zip(*(said.column(of).to_pylist() for of in ("number", "written")), strict=True))
+    }
+    encoded = written.combine_chunks().dictionary_encode()
+    texts = [*encoded.dictionary.to_pylist(), None]
+    code = encoded.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)
+    pairs, which = np.unique(number.to_numpy() * len(texts) + code, return_inverse=True)
+    found = [places[pair // len(texts), texts[pair % len(texts)]] for pair in pairs.tolist()]
+    return pa.array(np.array(found, np.int64)[which])
+
+
 def version(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Of which version this package is, where this runs."""
     for _ in batches:
@@ -161,21 +242,21 @@ def _read(task: Task, reader: direct.Reader) -> Iterator[_Records]:
 
 def _kept(decider: Decider, reader: direct.Reader, every: Iterable[_Records]) -> Iterator[pa.RecordBatch]:
     counts = Counter[tuple[int, str | None, int]]()
-    nothing: pa.RecordBatch | None = None
     with Forms(reader.ids) as forms:
         for records in every:
             said = _said(decider, reader, records, forms)
-            denied = _rows(decider.codec, reader, records, said, np.flatnonzero(~said.permitted))
             word, bits = _words(records.row.to_numpy()[said.permitted])
-            nothing = denied.slice(0, 0)
-            yield _of_kind(WORD, nothing, {"row": pa.array(word), "value": pa.array(bits)})
-            yield _of_kind(DENIED, nothing, dict(zip(denied.schema.names, denied.columns, strict=True)))
+            yield _of_kind(WORD, {"row": pa.array(word), "value": pa.array(bits)})
+            denied = np.flatnonzero(~said.permitted)
+            if len(denied):
+                packed = _packed(_rows(decider.codec, reader, records, said, denied))
+                yield _of_kind(DENIED, {"data": pa.array([packed], pa.binary())})
             _count(counts, decider.codec, reader, records, said)
-    if nothing is not None and counts:
+    if counts:
         numbers, written, firsts = zip(*counts, strict=True)
         columns = {"number": pa.array(numbers, pa.int64()), "written": pa.array(written, pa.string())}
-        columns |= {"first": pa.array(firsts, pa.int64()), "value": pa.array(counts.values(), pa.int64())}
-        yield _of_kind(COUNTED, nothing, columns)
+        columns |= {"row": pa.array(firsts, pa.int64()), "value": pa.array(counts.values(), pa.int64())}
+        yield _of_kind(COUNTED, columns)
 
 
 def _said(decider: Decider, reader: direct.Reader, records: _Records, forms: Forms) -> _Said:
@@ -239,9 +320,18 @@ def _count(
             counts[number, on_record, int(first[start])] += many
 
 
-def _of_kind(kind: int, like: pa.RecordBatch, columns: dict[str, pa.Array]) -> pa.RecordBatch:
+def _of_kind(kind: int, columns: dict[str, pa.Array]) -> pa.RecordBatch:
     """Rows of one kind, with nulls in the columns that say nothing of it."""
     count = len(next(iter(columns.values())))
-    made = {"kind": pa.array(np.full(count, kind, np.int8)), "value": pa.nulls(count, pa.int64())}
-    made |= {field.name: pa.nulls(count, field.type) for field in like.schema}
+    made = {"kind": pa.array(np.full(count, kind, np.int8))}
+    made |= {field.name: pa.nulls(count, field.type) for field in KEPT}
     return pa.RecordBatch.from_pydict(made | columns)
+
+
+def _packed(batch: pa.RecordBatch) -> bytes:
+    """Rows as one value, for Spark would take each of them in hand."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as stream:
+        stream.write_batch(batch)
+    held: bytes = sink.getvalue().to_pybytes()
+    return held
