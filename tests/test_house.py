@@ -18,8 +18,10 @@ from pathlib import Path
 from token import tok_name as token_name
 
 import pytest
+from hypothesis import settings
 
 import sayso.errors
+from tests.searching import TIMES, searched
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "sayso"
@@ -88,6 +90,24 @@ def test_the_reference_decision_can_be_read_in_one_sitting() -> None:
 def test_real_parts_are_tested() -> None:
     mocks = re.compile(r"^\s*(from|import) (unittest\.mock|unittest import mock|pytest_mock|mock)\b", re.MULTILINE)
     assert [name(path) for path in OURS if mocks.search(path.read_text("utf-8"))] == []
+
+
+def test_no_property_keeps_torture_from_searching_longer() -> None:
+    """A number of examples is given through `searched`, but for what is torture already."""
+    given = re.compile(r"(?<!@pytest\.mark\.torture\n)^.*\bsettings\([^)]*max_examples=\d", re.MULTILINE)
+    assert [name(path) for path in OURS if given.search(path.read_text("utf-8"))] == []
+
+
+def test_torture_searches_longer_and_everybody_by_the_number_that_is_given() -> None:
+    usual = settings.get_current_profile_name()
+    try:
+        for profile, times in (("dev", 1), ("ci", 1), ("torture", TIMES)):
+            settings.load_profile(profile)
+            assert searched(40).max_examples == 40 * times
+    finally:
+        settings.load_profile(usual)
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert "--hypothesis-profile=torture -m 'torture or hypothesis'" in makefile
 
 
 # ── what the core may read ───────────────────────────────────────────────────────────────────────────────────────────

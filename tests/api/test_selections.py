@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso import instant
@@ -25,6 +25,7 @@ from sayso.errors import KeyFileError, StaleError, UsageError, VerificationError
 from sayso.gate.columns import Columns, SubjectColumn
 from sayso.gate.selection import decode, encode, mask_of
 from tests.gate.platform import Platform, corpus, platform, records
+from tests.searching import searched
 
 USE: dict[str, Any] = {"purpose": "genai", "recipient": "platform"}
 COUNT = 400
@@ -155,7 +156,7 @@ def test_datasets(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # ── shards and shuffling ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=30, deadline=None)
+@searched(30)
 @given(shards=st.integers(1, 60), seed=st.none() | st.integers(0, 2**40), epoch=st.integers(0, 3))
 def test_each_record_is_in_one_shard(made: Path, shards: int, seed: int | None, epoch: int) -> None:
     selection = opened(made)

@@ -7,7 +7,7 @@ from typing import Any
 
 import ibis
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from sayso.gate.columns import SubjectColumn
@@ -15,11 +15,13 @@ from sayso.gate.engine import Engine
 from sayso.policy.facts import Subject
 from tests import strategies
 from tests.engines import asking
+from tests.searching import searched
 from tests.strategies import World
 
 RECORDS = 5000
 """So many of each world: an engine's cost is in the query, and not in the record."""
-WORLDS = settings(max_examples=3, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
+WORLDS = searched(3, phases=PHASES)
 """Few, and none made smaller: by an engine that takes seconds for each, that would take an hour."""
 
 
@@ -63,7 +65,7 @@ def test_of_records_of_one_subject(
     agree(said, asking.expected(world, records, several=False), records)
 
 
-@settings(WORLDS, max_examples=1)
+@searched(1, phases=PHASES)
 @given(world=strategies.worlds(accounts=False), seed=st.integers(0, 2**32))
 def test_of_a_snapshot_that_is_shuffled_and_a_subject_of_a_tenth_of_all_records(
     spark: Any, duckdb: Any, place: Any, world: World, seed: int

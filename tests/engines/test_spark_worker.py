@@ -12,6 +12,7 @@ from typing import Any
 import ibis
 import numpy as np
 import pyarrow as pa
+import pyspark
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ from sayso.gate.columns import Columns, SubjectColumn
 from sayso.gate.engine import Question
 from sayso.policy.facts import Record
 from tests import strategies
+from tests.compare import snapshot
 from tests.engines import asking
 from tests.strategies import World
 
@@ -119,7 +121,7 @@ def agree(
     corpus = corpus.append_column("key", pa.array(range(len(records)), pa.int64()))
     parts = asking.written(corpus, folder, files=layout[0])
     engine = Executor(folder)
-    said = asking.said(engine, world, asking.question(asking.snapshot(duckdb, world), world, corpus, parts, columns))
+    said = asking.said(engine, world, asking.question(snapshot(duckdb, world), world, corpus, parts, columns))
     assert said == asking.expected(world, records)
     assert engine.asked
 
@@ -182,14 +184,14 @@ def test_what_is_shared_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_a_worker_keeps_few_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker.SparkFiles, "getRootDirectory", lambda: str(tmp_path))
+    monkeypatch.setattr(pyspark.SparkFiles, "getRootDirectory", lambda: str(tmp_path))
 
     class Sent:
         def __init__(self, value: Any) -> None:
             self.value, self.asked = sharing.frozen(value), 0
 
     monkeypatch.setattr(worker, "_open", {})
-    many = [worker.Shared(f"sayso-{number}", Sent([number])) for number in range(9)]
+    many: list[Any] = [worker.Shared(f"sayso-{number}", Sent([number])) for number in range(9)]
     assert [one.decider() for one in many] == [[number] for number in range(9)]
     assert len(list(tmp_path.iterdir())) == 4
     assert many[0].decider() == [0]  # written again
@@ -200,7 +202,7 @@ def test_the_report_is_a_file_that_appears_whole(tmp_path: Path, monkeypatch: py
     class Context:
         partitionId, taskAttemptId = partial(int, 3), partial(int, 7)  # noqa: N815
 
-    monkeypatch.setattr(worker.TaskContext, "get", Context)
+    monkeypatch.setattr(pyspark.TaskContext, "get", Context)
     said = pa.table({
         "number": [5, 5, 6], "written": pa.array([None, "FR", None]), "reason": ["refused", "refused", "reserved"],
         "rule": pa.array(["a", "a", None]), "territory": pa.array(["DE", "FR", None]), "category": ["x", "x", "y"],

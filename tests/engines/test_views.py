@@ -12,7 +12,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
 from sayso import instant
@@ -33,6 +33,7 @@ from tests import strategies
 from tests.compare import snapshot
 from tests.engines import asking
 from tests.gate.platform import COLUMNS, Platform, corpus, platform, records
+from tests.searching import searched
 from tests.strategies import World
 
 LATER = instant.parse("9999-01-01T00:00:00Z")
@@ -107,9 +108,7 @@ def numbered(records: list[Record], *, several: bool) -> pa.Table:
     return table.append_column("place", pa.array(range(len(records)), pa.int64()))
 
 
-@settings(
-    max_examples=3, phases=[Phase.generate], suppress_health_check=[*HealthCheck]
-)  # an example takes Spark seconds
+@searched(3, phases=[Phase.generate], suppress_health_check=[*HealthCheck])  # an example takes Spark seconds
 @given(world=strategies.worlds(), seed=st.integers(0, 2**32), several=st.booleans())
 def test_a_view_says_what_the_reference_says(
     run: tuple[str, Run], duckdb: Any, tmp_path_factory: pytest.TempPathFactory, world: World, seed: int, several: bool

@@ -56,7 +56,7 @@ def killed(folder: Path, emit: str, most: int, wait: float) -> bool:
         while process.poll() is None and lines(folder) < most:
             time.sleep(0.001)
         time.sleep(wait)
-        process.kill()
+        process.kill()  # nothing, where it came to its end before
         return process.wait() != 0
 
 

@@ -339,13 +339,6 @@ def test_an_engine_that_loses_a_record_stops_the_gate(tmp_path: Path) -> None:
         assert not (tmp_path / "out").exists()
 
 
-def test_an_output_that_is_there_is_not_touched(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    with platform(tmp_path) as made, pytest.raises(CorpusError, match="there already"):
-        made.gate(corpus(tmp_path / "in", records()), tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
-
-
 GATE = """
 import sys
 from pathlib import Path

@@ -25,6 +25,7 @@ from sayso.ledger import events as e
 from sayso.policy import loads, normal
 from tests.gate.platform import COLLECTED, COLUMNS, POLICY, START, Platform, platform
 from tests.gate.test_resuming import content
+from tests.searching import searched
 
 FILES = 6
 EVENTS = (
@@ -129,7 +130,7 @@ def both(house: Platform, source: Path, first: Path, **more: Any) -> list[int]:
 
 # A gate takes half a second, whatever it gates: few examples, each of several turns.
 @pytest.mark.slow
-@settings(max_examples=4, phases=[Phase.explicit, Phase.generate])
+@searched(4, phases=[Phase.explicit, Phase.generate])
 @given(seed=st.integers(0, 2**32))
 def test_since_is_as_fresh(seed: int) -> None:
     turns(seed)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.policy.decide import decide, find
@@ -14,6 +14,7 @@ from sayso.policy.facts import Record, Use
 from sayso.policy.model import Policy, Rule, Version
 from sayso.policy.verdict import Finding, Outcome
 from tests import strategies
+from tests.searching import searched
 from tests.strategies import World
 
 RECORDS = 40
@@ -53,7 +54,7 @@ def law(**given_too: st.SearchStrategy[object]) -> Callable[[Callable[..., None]
     """A property of every case."""
 
     def named(test: Callable[..., None]) -> Callable[..., None]:
-        return settings(max_examples=40)(given(case=cases(), **given_too)(test))
+        return searched(40)(given(case=cases(), **given_too)(test))
 
     return named
 

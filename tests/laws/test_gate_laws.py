@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from sayso import instant
@@ -23,6 +23,7 @@ from sayso.policy.decide import decide
 from sayso.policy.facts import Record, Subject, Use
 from sayso.policy.verdict import Verdict
 from tests.laws.platform import GRANT, PEOPLE, REFUSAL, START, TOLD, happens, platform, posts
+from tests.searching import searched
 from tests.tour import Clock
 
 COLUMNS = Columns(
@@ -104,7 +105,7 @@ def gated(
 
 # A gate takes a second or two, whatever it gates: few examples, of many layouts of many kinds of record.
 @pytest.mark.slow
-@settings(max_examples=3, phases=[Phase.explicit, Phase.generate])
+@searched(3, phases=[Phase.explicit, Phase.generate])
 @given(seed=st.integers(0, 2**32), one=st.integers(0, 2**32), other=st.integers(0, 2**32))
 def test_layout_free(ledger: Ledger, seed: int, one: int, other: int) -> None:
     table = written(posts(seed, 120, AT))
@@ -114,7 +115,7 @@ def test_layout_free(ledger: Ledger, seed: int, one: int, other: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=3, phases=[Phase.explicit, Phase.generate])
+@searched(3, phases=[Phase.explicit, Phase.generate])
 @given(seed=st.integers(0, 2**32))
 def test_counts_reconcile(ledger: Ledger, seed: int) -> None:
     records = posts(seed, 120, AT)
@@ -152,7 +153,7 @@ def listed(records: list[Record]) -> pa.Table:
 
 
 @pytest.mark.slow
-@settings(max_examples=3, phases=[Phase.explicit, Phase.generate])
+@searched(3, phases=[Phase.explicit, Phase.generate])
 @given(seed=st.integers(0, 2**32))
 def test_order_free_of_the_subjects_in_a_list(ledger: Ledger, seed: int) -> None:
     records, random = crowded(seed, 150), Random(seed)
@@ -171,7 +172,7 @@ def test_order_free_of_the_subjects_in_a_list(ledger: Ledger, seed: int) -> None
 
 
 @pytest.mark.slow
-@settings(max_examples=3, phases=[Phase.explicit, Phase.generate])
+@searched(3, phases=[Phase.explicit, Phase.generate])
 @given(seed=st.integers(0, 2**32), subject=st.integers(1, PEOPLE), role=st.sampled_from(["author", "mentioned", None]))
 def test_restriction_is_monotone_by_further_subject_of_a_list(
     ledger: Ledger, seed: int, subject: int, role: str | None

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sayso import instant
@@ -17,6 +17,7 @@ from sayso.policy.facts import Record
 from sayso.policy.verdict import Outcome, Verdict
 from sayso.wiring import Parts
 from tests.laws.platform import EVENTS, GRANT, START, happens, platform, posts, uses
+from tests.searching import searched
 from tests.tour import Clock
 
 ERASED = {"kind": "subject.erased", "subject": 1}
@@ -24,7 +25,7 @@ SINCE = (Outcome.ERASED, Outcome.UNREADABLE, Outcome.NO_POLICY, Outcome.NO_SUBJE
 """What a verdict may be once one of its subjects was erased: `erased`, or what comes before it."""
 
 
-@settings(max_examples=25)
+@searched(25)
 @given(events=st.lists(EVENTS, min_size=1, max_size=8), seed=st.integers(0, 2**32), days=st.integers(0, 3))
 @example(events=[{**GRANT, "subject": 1}, ERASED], seed=1, days=1)
 @example(events=[{"kind": "subject.aliased", "subject": 1, "other": 3}, ERASED], seed=2, days=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.consent.fold import Fact
@@ -14,6 +14,7 @@ from sayso.policy.terms import Scope, Window
 from sayso.territory import Region
 from tests import strategies
 from tests.laws.deciding import Case, cases, in_force, law, never_loosens, with_rules
+from tests.searching import searched
 from tests.strategies import Payload, World, fact
 
 PEOPLE = st.integers(1, strategies.PEOPLE)
@@ -98,7 +99,7 @@ def test_restriction_is_monotone_by_territory_written_on_the_record(case: Case, 
     never_loosens(before, case.world, [replace(record, territory=territory) for record in unwritten])
 
 
-@settings(max_examples=60)
+@searched(60)
 @given(case=cases(accounts=False), data=st.data(), place=st.integers(0, 5))
 def test_restriction_is_monotone_by_rule_whose_cells_were_covered(case: Case, data: st.DataObject, place: int) -> None:
     """Covered for sure: a first rule reaches everything, everywhere."""

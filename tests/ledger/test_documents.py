@@ -167,6 +167,12 @@ def test_half_a_surrogate_pair_is_refused() -> None:
         split(e.ChoiceRecorded(subject=1, decision="refusal", source="\ud800"), 0)
 
 
+def test_half_a_surrogate_pair_is_refused_where_one_of_some_words_is_expected() -> None:
+    written = {"kind": "choice.recorded", "subject": 1, "decision": "\ud800", "source": "form", "scope": {}}
+    with pytest.raises(EventError, match="expected text in Unicode"):
+        read(written, IdType.INT64)
+
+
 def test_a_document_is_not_changed_by_being_read() -> None:
     given_document = {
         "kind": "suspension.opened", "suspension": "s", "authority": "a", "reason": "r",

@@ -117,21 +117,21 @@ def test_facts_that_differ_from_the_events_are_found_and_rebuilt(ledger: Ledger)
         ledger.journal.append(read({"kind": "subject.registered", "subject": subject}, IdType.INT64))
     for one in said:
         ledger.journal.append(read(one, IdType.INT64))
-    assert first_difference(ledger.store) is None
+    assert first_difference(ledger.store, ledger.store.id_type) is None
     before = [batch.drop_columns(["code"]) for batch in ledger.store.facts()]
 
     with ledger.store.writing() as transaction:
         transaction.forget(Oblivion([], [first_row(2)], []), [])
-    assert first_difference(ledger.store) == 2
+    assert first_difference(ledger.store, ledger.store.id_type) == 2
     rebuild(ledger.store)
-    assert first_difference(ledger.store) is None
+    assert first_difference(ledger.store, ledger.store.id_type) is None
     assert [batch.drop_columns(["code"]) for batch in ledger.store.facts()] == before
 
     with ledger.store.writing() as transaction:
         transaction.forget(Oblivion([], [first_row(3) + 1], []), [])
-    assert first_difference(ledger.store) == 3
+    assert first_difference(ledger.store, ledger.store.id_type) == 3
     with ledger.store.writing() as transaction:
         transaction.forget(Oblivion([], [], [first_row(3)]), [])
-    assert first_difference(ledger.store) == 3
+    assert first_difference(ledger.store, ledger.store.id_type) == 3
     rebuild(ledger.store)
-    assert first_difference(ledger.store) is None
+    assert first_difference(ledger.store, ledger.store.id_type) is None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from sayso import instant
@@ -20,6 +20,7 @@ from sayso.ledger.rebuild import first_difference
 from tests.ledger.conftest import T0, Ledger, Open, both_kinds
 from tests.ledger.strategies import documents
 from tests.ledgers import journal_on
+from tests.searching import searched
 
 kind = both_kinds
 
@@ -368,7 +369,7 @@ def test_what_a_failed_batch_said_is_forgotten(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("id_type", list(IdType))
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@searched(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_is_appended_the_ledger_stays_whole(new_ledger: Open, id_type: IdType, data: st.DataObject) -> None:
     """Positions are dense, events read back, and the facts are those that the events say."""
@@ -393,5 +394,5 @@ def test_whatever_is_appended_the_ledger_stays_whole(new_ledger: Open, id_type: 
     for one, event in zip(found, kept, strict=True):
         if not erased and not isinstance(event, e.SubjectErased):
             assert one.event == event
-    assert first_difference(ledger.store) is None
+    assert first_difference(ledger.store, ledger.store.id_type) is None
     ledger.store.close()

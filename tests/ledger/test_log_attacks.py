@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError as TheirError
@@ -19,6 +19,7 @@ from sayso.ledger.log.note import Signer, VerifierKey
 from sayso.ledger.log.proof import LogProof
 from sayso.ledger.log.words import base64, from_base64
 from tests.ledgers import KEYS, ORIGIN, SIGNER
+from tests.searching import searched
 
 ENTRY = b"an entry"
 LEAVES = [merkle.leaf_hash(ENTRY), merkle.leaf_hash(b"another")]
@@ -37,7 +38,7 @@ def test_what_is_good_is_good() -> None:
     assert from_base64(base64(b"\x00")) == b"\x00"
 
 
-@settings(max_examples=300)
+@searched(300)
 @given(data=st.binary(max_size=8), tail=st.text("AQgwB=/+-_\n é", max_size=4), cut=st.integers(0, 4))
 def test_base64_has_one_spelling_for_each_value(data: bytes, tail: str, cut: int) -> None:
     text = base64(data)
@@ -101,7 +102,7 @@ def test_a_bit_of_an_envelope(place: int) -> None:
     assert json.loads(spoiled)["signatures"][0].get("keyid") != json.loads(ENVELOPE)["signatures"][0]["keyid"]
 
 
-@settings(max_examples=200)
+@searched(200)
 @given(text=st.text(max_size=200) | st.binary(max_size=200))
 def test_whatever_is_given(text: str | bytes) -> None:
     for read in (note.parse, lambda one: checkpoint.opened(one, KEYS.verifiers)):

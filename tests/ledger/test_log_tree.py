@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tlog_scales.backend import LocalBackend
 from tlog_scales.reader import TilesReader
@@ -25,6 +25,7 @@ from sayso.ledger.log.tiles import HEIGHT, WIDTH, Edge, Tile, Tree, bundle, bund
 from sayso.ledger.publishing import publish
 from tests.ledger.conftest import Ledger
 from tests.ledgers import KEYS, ORIGIN, SIGNER
+from tests.searching import searched
 
 MOST = 10_000
 LEAVES = [merkle.leaf_hash(b"%d" % number) for number in range(MOST)]
@@ -107,7 +108,7 @@ def trees(draw: st.DrawFn) -> tuple[list[int], list[bool], int]:
     return sizes, again, draw(st.integers(0, 2**32))
 
 
-@settings(max_examples=40)
+@searched(40)
 @given(tree=trees())
 def test_a_tree_is_the_one_of_rfc_6962(tree: tuple[list[int], list[bool], int]) -> None:
     sizes, again, seed = tree

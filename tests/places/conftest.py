@@ -77,6 +77,19 @@ def corpus(tour: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def lake(bucket: Bucket, corpus: Path) -> Bucket:
+    """The corpus in a bucket."""
+    bucket.put_tree("corpus", corpus)
+    return bucket
+
+
+def gated(ledger: Any, source: Any, into: Any, tour: Path, **options: Any) -> Any:
+    return ledger.gate(
+        source, columns=tour / "corpus.yaml", into=into, purpose="generative-ai", recipient="platform", **options
+    )
+
+
 def records(found: Any) -> list[dict[str, Any]]:
     table: pa.Table = found.to_table() if hasattr(found, "to_table") else found.reader().read_all()
     rows: list[dict[str, Any]] = table.to_pylist()

@@ -25,7 +25,7 @@ from sayso.gate.mirror import Mirror
 from sayso.gate.objects import Address
 from sayso.places.s3 import S3Objects
 from tests.places.buckets import Bucket, cut
-from tests.places.conftest import records
+from tests.places.conftest import gated, records
 from tests.places.server import READS, READS_SECRET, Server
 from tests.tour import T0, Clock
 
@@ -41,17 +41,6 @@ with open_ledger(Path(tour) / "sayso.ledger") as ledger:
     ledger.gate(source, columns=Path(tour) / "corpus.yaml", into=into, purpose="generative-ai", recipient="platform",
                 at="2025-06-01T00:00:00Z", resume="resume" in sys.argv)
 """
-
-
-@pytest.fixture
-def lake(bucket: Bucket, corpus: Path) -> Bucket:
-    """The corpus in a bucket."""
-    bucket.put_tree("corpus", corpus)
-    return bucket
-
-
-def gated(ledger: Any, source: Any, into: Any, tour: Path, **options: Any) -> Any:
-    return ledger.gate(source, columns=tour / "corpus.yaml", into=into, **USE, **options)
 
 
 def left(environment: dict[str, str]) -> list[str]:
@@ -168,42 +157,6 @@ def test_an_object_that_changes_while_the_gate_works_stops_it(
     with pytest.raises(CorpusError):
         gated(ledger, lake.at("corpus"), tour / "out", tour, progress=meddle)
     assert not (tour / "out").exists()
-
-
-@pytest.mark.parametrize("key", ["out/manifest.json", "out/anything", "out"])
-def test_a_place_that_holds_something_is_refused_before_anything_is_read(
-    ledger: Ledger, tour: Path, lake: Bucket, key: str
-) -> None:
-    lake.put(key, b"theirs")
-    for resume in (False, True):
-        with pytest.raises(CorpusError, match=rf"the output `s3://{lake.name}/out` is there already"):
-            gated(ledger, lake.at("no-such-corpus"), lake.at("out"), tour, resume=resume)
-    assert lake.read(key) == b"theirs"
-
-
-def test_a_place_that_is_taken_meanwhile_is_not_touched(ledger: Ledger, tour: Path, lake: Bucket) -> None:
-    def meddle(stage: str, _done: int, _total: int) -> None:
-        if stage == "deciding":
-            lake.put("out/theirs", b"theirs")
-
-    with pytest.raises(CorpusError, match="is there already"):
-        gated(ledger, lake.at("corpus"), lake.at("out"), tour, progress=meddle)
-    assert (lake.listed("out"), lake.listed(".out")) == (["out/theirs"], [])
-
-
-def test_who_lost_the_place_lets_nothing_through(ledger: Ledger, tour: Path, lake: Bucket, monkeypatch: Any) -> None:
-    """Another takes the place, as `--resume` does, between this one's files and its manifest."""
-    put = S3Objects.put
-
-    def late(self: S3Objects, address: Any, source: Path) -> None:
-        put(self, address, source)
-        lake.put(".out.partial", b'{"form": "sayso/upload/1", "token": "theirs", "files": []}')
-
-    monkeypatch.setattr(S3Objects, "put", late)
-    with pytest.raises(RemoteError, match="another gate took the place of this one"):
-        gated(ledger, lake.at("corpus"), lake.at("out"), tour)
-    assert "out/manifest.json" not in lake.listed("out")
-    assert json.loads(lake.read(".out.partial"))["token"] == "theirs"
 
 
 def test_names_that_cannot_be_are_refused_and_not_repeated(ledger: Ledger, tour: Path, bucket: Bucket) -> None:

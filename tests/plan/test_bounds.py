@@ -6,7 +6,7 @@ from typing import Any
 
 import ibis
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sayso import instant, policy
@@ -18,6 +18,7 @@ from sayso.policy.facts import Delivery, Id, Record, Subject, Use
 from tests import strategies
 from tests.compare import by_arrays, by_reference, corpus, snapshot, tables
 from tests.laws.platform import POLICY, SCOPE, START
+from tests.searching import searched
 from tests.strategies import World, fact
 
 COUNTS = (20, 200)
@@ -71,7 +72,7 @@ def test_movers_and_late_choosers_are_decided_by_their_kind(duckdb: Any) -> None
     assert len({one[0] for one in expected}) > 2
 
 
-@settings(max_examples=10)
+@searched(10)
 @given(world=strategies.worlds(), seed=st.integers(0, 2**32), times=st.integers(2, 6))
 def test_pairs_of_people_and_accounts_are_decided_by_their_kind(
     duckdb: Any, world: World, seed: int, times: int

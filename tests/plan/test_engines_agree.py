@@ -18,6 +18,7 @@ from sayso.policy.facts import Record
 from sayso.policy.verdict import Outcome
 from tests import strategies
 from tests.compare import by_arrays, by_direct, by_gate, by_lookup, by_number, by_reference
+from tests.searching import searched
 from tests.strategies import World
 
 RECORDS = 4000
@@ -34,13 +35,13 @@ def agree(duckdb: Any, world: World, records: list[Record], *, several: bool = T
         assert said == expected, record
 
 
-@settings(max_examples=25)
+@searched(25)
 @given(world=strategies.worlds(accounts=False), seed=st.integers(0, 2**32))
 def test_engines_agree(duckdb: Any, world: World, seed: int) -> None:
     agree(duckdb, world, strategies.many_records(world, seed, RECORDS))
 
 
-@settings(max_examples=12)
+@searched(12)
 @given(
     world=strategies.worlds(accounts=False),
     seed=st.integers(0, 2**32),
@@ -52,7 +53,7 @@ def test_engines_agree_about_records_of_one_subject(duckdb: Any, world: World, s
     agree(duckdb, world, held, several=False)
 
 
-@settings(max_examples=12)
+@searched(12)
 @given(world=strategies.worlds(accounts=False), seed=st.integers(0, 2**32))
 def test_answers_looked_up_are_those_that_are_joined(duckdb: Any, world: World, seed: int) -> None:
     records = strategies.many_records(world, seed, RECORDS, several=False)
@@ -105,7 +106,7 @@ NAMING = st.sampled_from([texts, uuids])
 HASHES = st.sampled_from([None, by_length, by_nothing])
 
 
-@settings(max_examples=15)
+@searched(15)
 @given(world=strategies.worlds(accounts=False), seed=st.integers(0, 2**32), naming=NAMING, hashed=HASHES)
 def test_texts_found_by_their_hash_are_held_against_themselves(
     duckdb: Any, world: World, seed: int, naming: Any, hashed: Any
@@ -117,7 +118,7 @@ def test_texts_found_by_their_hash_are_held_against_themselves(
         assert said == expected, record
 
 
-@settings(max_examples=12)
+@searched(12)
 @given(
     world=strategies.worlds(accounts=False),
     seed=st.integers(0, 2**32),
@@ -135,7 +136,7 @@ def test_answers_found_by_place_are_those_that_are_joined(duckdb: Any, world: Wo
         assert said == expected, record
 
 
-@settings(max_examples=15)
+@searched(15)
 @given(
     world=strategies.worlds(accounts=False),
     seed=st.integers(0, 2**32),
@@ -171,7 +172,7 @@ def _in_columns(record: Record) -> Record:
     return replace(record, subjects=(*known[:1], *held[None], *held["mentioned"]))
 
 
-@settings(max_examples=12)
+@searched(12)
 @given(world=strategies.worlds(), seed=st.integers(0, 2**32), several=st.booleans())
 def test_engines_agree_about_accounts(duckdb: Any, world: World, seed: int, several: bool) -> None:
     agree(duckdb, world, strategies.many_records(world, seed, RECORDS // 4, several=several), several=several)

@@ -10,7 +10,7 @@ import ibis
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.errors import EngineError
@@ -30,6 +30,7 @@ from sayso.policy.verdict import Outcome
 from sayso.territory import Region
 from tests import strategies
 from tests.compare import corpus, snapshot, tables
+from tests.searching import searched
 from tests.strategies import START, World, fact
 
 SCHEMA = pa.schema(
@@ -153,7 +154,7 @@ def batches(rows: list[tuple[int, ...]], *sizes: int) -> Iterator[pa.RecordBatch
         yield pa.RecordBatch.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in some], SCHEMA)
 
 
-@settings(max_examples=50)
+@searched(50)
 @given(
     lengths=st.lists(st.integers(1, 5), min_size=1, max_size=8),
     sizes=st.lists(st.integers(0, 6), max_size=12),

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import Phase, event, given, settings
+from hypothesis import Phase, event, given
 from hypothesis import strategies as st
 
 from sayso import instant
@@ -45,6 +45,7 @@ from sayso.policy.situation import alternatives, situations
 from sayso.policy.terms import Scope, Window
 from sayso.policy.verdict import Outcome
 from sayso.territory import country
+from tests.searching import searched
 from tests.strategies import NOTICES, PLACES, START, policies, regions, rules, scopes
 
 AT = instant.parse("2026-01-01T00:00:00Z")
@@ -252,7 +253,7 @@ def pairs(draw: st.DrawFn, key: str | None = None) -> tuple[Policy, Policy]:
 
 
 @pytest.mark.parametrize("key", [*sorted(CHANGES), None])
-@settings(max_examples=25, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+@searched(25, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
 @given(data=st.data(), seed=st.integers(0, 2**32))
 def test_what_lets_more_through_is_never_called_tightened(key: str | None, data: st.DataObject, seed: int) -> None:
     before, after = data.draw(pairs(key))
@@ -271,7 +272,7 @@ def test_what_lets_more_through_is_never_called_tightened(key: str | None, data:
             assert own or loosened_there(changes, after, ledger, use, record), (first, second, ledger, record)
 
 
-@settings(max_examples=50)
+@searched(50)
 @given(pairs())
 def test_there_and_back_is_the_opposite(pair: tuple[Policy, Policy]) -> None:
     before, after = pair

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.policy.decide import decide
@@ -30,6 +30,7 @@ from tests.policy.by_hand import (
     rule,
     told,
 )
+from tests.searching import searched
 from tests.strategies import World, records, worlds
 
 
@@ -110,7 +111,7 @@ def test_a_record_about_nobody_is_explained() -> None:
     assert "  denies: no-subject" in explained(policy(OPT_IN), person(refusal()), mentioned).lines()
 
 
-@settings(max_examples=100)
+@searched(100)
 @given(worlds(), st.data())
 def test_the_verdict_is_the_first_finding_and_every_rule_is_accounted_for(world: World, data: st.DataObject) -> None:
     record = data.draw(records(world))

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso import instant
@@ -18,6 +18,7 @@ from sayso.policy import load
 from sayso.policy.matrix import MODES, Cell, Matrix, Row, matrix, territories
 from sayso.policy.model import Policy
 from sayso.policy.terms import Term, Vocabulary
+from tests.searching import searched
 from tests.strategies import START, policies
 
 POLICY = load(Path(__file__).with_name("many_kinds.yaml"))
@@ -188,7 +189,7 @@ def test_every_mode_can_be_read_by_its_contrast() -> None:
 HOSTILE = st.text(st.sampled_from("<>&\"'/=- \nascriptonblurimgsvg{}%"), min_size=1, max_size=30)
 
 
-@settings(max_examples=50)
+@searched(50)
 @given(HOSTILE)
 def test_whatever_a_policy_says_the_page_has_the_same_tags(text: str) -> None:
     def page(words: str) -> Page:
@@ -201,7 +202,7 @@ def test_whatever_a_policy_says_the_page_has_the_same_tags(text: str) -> None:
     assert [(tag, set(given)) for tag, given in page(text).tags] == harmless
 
 
-@settings(max_examples=25)
+@searched(25)
 @given(policies())
 def test_every_territory_is_in_one_row_of_any_policy(policy: Policy) -> None:
     for purpose in sorted(policy.purposes.leaves):

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.canonical import canonical_bytes, digest
@@ -15,6 +15,7 @@ from sayso.policy import digest_of, from_normal, loads, normal
 from sayso.policy.model import Policy
 from sayso.policy.source import read
 from tests.policy.bad import FOLDER
+from tests.searching import searched
 from tests.strategies import policies
 
 GOOD = (FOLDER / "good.yaml").read_text("utf-8")
@@ -36,7 +37,7 @@ def shuffled(value: Any, chance: random.Random, key: str = "") -> Any:
     return value
 
 
-@settings(max_examples=30)
+@searched(30)
 @given(st.integers(0, 2**32))
 def test_formatting_comments_and_orders_change_nothing(seed: int) -> None:
     chance = random.Random(seed)

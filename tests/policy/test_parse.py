@@ -49,22 +49,26 @@ def test_a_merge_key_is_a_key_like_any() -> None:
     assert any("unknown key `<<`" in one for one in said(GOOD + "<<: {title: x}\n"))
 
 
+NO_POLICY = "p.yaml:1:1: expected a policy, a mapping with the keys `sayso`, `platform`, `purposes` and others, got"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("", "p.yaml:1:1: expected a YAML document, got nothing"),
         ("# only a comment\n", "p.yaml:1:1: expected a YAML document, got nothing"),
         ("~", "p.yaml:1:1: expected a YAML document, got nothing"),
-        ("[]", "p.yaml:1:1: expected a mapping of keys to values, got `[]`"),
-        ("policy", "p.yaml:1:1: expected a mapping of keys to values, got `policy`"),
-        ("a: &x 1", "p.yaml:1:4: expected no anchor, got `&x`; write out what is meant"),
-        ("a: 1\nb: *x", "p.yaml:2:4: expected no alias, got `*x`; write out what is meant"),
-        ("&x a: 1", "p.yaml:1:1: expected no anchor, got `&x`; write out what is meant"),
-        ("a: !!python/object:os.system x", "p.yaml:1:4: expected no tag, got `tag:yaml.org,2002:python/object:os.system`"),
-        ("a: !secret x", "p.yaml:1:4: expected no tag, got `!secret`; put quotes around what is text"),
+        ("[]", f"{NO_POLICY} a list; is this the right file?"),
+        ("policy", f"{NO_POLICY} a single value; is"),
+        ("title: x\nplatform: y", f"{NO_POLICY} a mapping of other keys"),
+        ("sayso: &x 1", "p.yaml:1:8: expected no anchor, got `&x`; write out what is meant"),
+        ("sayso: 1\nb: *x", "p.yaml:2:4: expected no alias, got `*x`; write out what is meant"),
+        ("&x a: 1\nsayso: 1", "p.yaml:1:1: expected no anchor, got `&x`; write out what is meant"),
+        ("sayso: !!python/object:os.system x", "p.yaml:1:8: expected no tag, got `tag:yaml.org,2002:python/object:os.system`"),
+        ("sayso: !secret x", "p.yaml:1:8: expected no tag, got `!secret`; put quotes around what is text"),
         ("? [a, b]\n: 1", "p.yaml:1:3: expected a word before `:`, got a list or mapping"),
         ("a: 1\n---\nb: 2", "p.yaml:2:1: expected one document, got a second after `---`"),
-        ("a: 1\n\tb: 2", "p.yaml:2:1: expected YAML 1.2, got `b: 2`"),
+        ("sayso: 1\n\tb: 2", "p.yaml:2:1: expected YAML 1.2, got `b: 2`"),
         ("a: [1", "p.yaml:1:"),
         ("a: 'x", "p.yaml:1:"),
         ("a: \x00", "p.yaml:1:4: expected text, got the control character `U+0000`; take it out"),
@@ -75,11 +79,37 @@ def test_a_merge_key_is_a_key_like_any() -> None:
         ('platform: "\\ud800"', "p.yaml:1:11: expected characters of Unicode, got half of one"),
         ('a: "\\UFFFFFFFF"', "p.yaml:1:1: expected YAML 1.2, got what cannot be read (`OverflowError`)"),
         ('a: "\\U00110000"', "p.yaml:1:1: expected YAML 1.2, got what cannot be read (`ValueError`)"),
-        ("a: 1\na: 2", "p.yaml:2:1: expected each key once, got `a` again (first in line 1); leave one of them out"),
+        ("sayso: 1\nsayso: 2", "p.yaml:2:1: expected each key once, got `sayso` again (first in line 1); leave one of them out"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_told_with_its_place(text: str | bytes, says: str) -> None:
     assert any(one.startswith(says) for one in said(text)), said(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dear Anna Kowalska,\nyour data: a: b",
+        "name,email\nAnna Kowalska,anna@example.com",
+        '{"name": "Anna"}\n{"name": "Kowalska"}',
+        '["Anna", "Kowalska"]',
+        "Anna: 1\nKowalska: {title: Anna}",
+        "title: Anna Kowalska",
+        "platform: Anna\ntitel: Kowalska",
+        'Anna: "Kowalska',
+        "a: &Anna b",
+        "a: *Kowalska",
+        "a: !Anna b",
+        "Anna: 1\nAnna: 2",
+        'a: "Anna \\ud800"',
+        "@Anna Kowalska",
+    ],
+)
+def test_of_what_is_no_policy_at_all_nothing_is_repeated(text: str) -> None:
+    lines = said(text)
+    assert lines
+    assert not any(name in line for line in lines for name in ("Anna", "Kowalska", "example.com")), lines
+    assert all(line.startswith("p.yaml:") for line in lines)
 
 
 def test_a_byte_order_mark_is_no_matter() -> None:
@@ -191,7 +221,10 @@ def holds(report: Report) -> None:
         assert one.column is not None
         assert one.message.isprintable()
         assert one.message[:1].islower()
-    assert all("`" in one.message for one in report.errors if "nothing" not in one.message)
+    # What is offending is shown, but of what may be no policy.
+    unshown = ("expected YAML 1.2", "expected no ", "expected each key once", "expected characters")
+    told = [one.message for one in report.errors if "nothing" not in one.message]
+    assert all("`" in one or one.startswith(unshown) for one in told)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200))

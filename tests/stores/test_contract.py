@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -265,7 +266,7 @@ def test_a_kill_in_mid_import_shows_nothing_half(place: Place, tmp_path: Path) -
             else:
                 assert size in {0, count}, f"half an import is visible; kill {turn}"
             assert [entry.position for entry in store.entries()] == list(range(size))
-            assert first_difference(store) is None
+            assert first_difference(store, store.id_type) is None
 
 
 # ── what is no ledger ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -284,3 +285,32 @@ def test_a_ledger_of_a_newer_sayso_is_not_opened(place: Place) -> None:
     place.run("UPDATE alembic_version SET version_num = '0999'")
     with pytest.raises(StoreError, match="form `0999`, which this version of sayso does not know; upgrade sayso"):
         place.open()
+
+
+def test_a_ledger_that_others_write_to_is_looked_at_as_of_one_moment(place: Place) -> None:
+    """No false alarm: neither of a checkpoint that came after the entries, nor of facts or tombstones that did."""
+    with closing(place.create()) as store, closing(place.open()) as other:
+        journal = journal_on(store)
+        journal.append_many([e.SubjectRegistered(subject=n, territory="FR") for n in range(300)])
+        writer, stopped = journal_on(other), threading.Event()
+
+        def write() -> int:
+            count = 300
+            while not stopped.is_set():
+                writer.append(e.SubjectRegistered(subject=count, territory="DE"))
+                writer.append(e.SubjectErased(subject=count))
+                count += 1
+            return count
+
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(write)
+            try:
+                for _ in range(8):
+                    before = store.head().size
+                    assert wrong(store) == []
+                    while store.head().size == before and not writing.done():
+                        time.sleep(0.01)
+            finally:
+                stopped.set()
+            assert writing.result() > 300
+        assert wrong(store) == []

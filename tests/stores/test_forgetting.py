@@ -13,7 +13,8 @@ from sayso.ledger.entry import Destroyed
 from sayso.ledger.fsck import repair
 from sayso.ledger.identity import IdType
 from sayso.ledger.store import Store
-from tests.ledgers import KEYS
+from sayso.stores import sqlite
+from tests.ledgers import KEYS, founding
 from tests.stores.places import Place, PostgresPlace, SqlitePlace, journal_on, wrong
 
 # ── forgetting ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -48,6 +49,42 @@ def test_nothing_of_who_was_erased_is_left_in_any_file(place: Place, tmp_path: P
         entries = list(store.entries())
         assert all(isinstance(part, Destroyed) for position in (400, 401, 402) for part in entries[position].parts)
         assert [isinstance(part, Destroyed) for part in entries[404].parts] == [False, False, True, False]
+
+
+def test_whoever_opens_a_ledger_is_told_that_it_holds_what_was_erased_until_it_is_scrubbed(
+    place: Place, tmp_path: Path
+) -> None:
+    with closing(place.create()) as store:
+        journal_on(store).append_many([e.SubjectRegistered(subject=n) for n in range(4)])
+        assert not store.unscrubbed()
+        journal_on(store).append(e.SubjectErased(subject=1))
+    with closing(place.open()) as store, closing(place.open()) as other:
+        assert store.unscrubbed()
+        store.backup(tmp_path / "copy")  # it is written anew
+        with closing(sqlite.open_ledger(tmp_path / "copy", founding)) as copied:
+            assert (copied.unscrubbed(), wrong(copied)) == (False, [])
+        assert store.scrub() == ()
+        assert (store.unscrubbed(), other.unscrubbed()) == (False, False)
+        journal_on(other).append(e.SubjectErased(subject=2))
+        assert store.unscrubbed()
+        assert wrong(store) == []
+
+
+def test_an_erasure_while_a_file_is_scrubbed_is_scrubbed_another_time(tmp_path: Path) -> None:
+    place = SqlitePlace(tmp_path / "ledger.db")
+    with closing(place.create()) as store, closing(place.open()) as other:
+        journal_on(store).append_many([e.SubjectRegistered(subject=n) for n in range(4)])
+        journal_on(store).append(e.SubjectErased(subject=1))
+        assert isinstance(store, sqlite.SqliteStore)
+        emptied = store._scrub
+
+        def late() -> None:
+            journal_on(other).append(e.SubjectErased(subject=2))
+            emptied()
+
+        store._scrub = late  # type: ignore[method-assign]
+        assert store.scrub() == ()
+        assert store.unscrubbed()
 
 
 def files_of(place: Place) -> bytes:

@@ -141,7 +141,7 @@ def test_a_full_disk_is_an_error_and_nothing_is_half_kept(path: Path) -> None:
     assert f"ledger `{path}` could not be" in message or "no room is left" in message
     store = open_ledger(path)
     assert store.head().size == int(last) + 1 == len(numbers) * 100 + 1
-    assert first_difference(store) is None
+    assert first_difference(store, store.id_type) is None
     store.close()
 
 

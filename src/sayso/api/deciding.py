@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sayso import wiring
-from sayso.api.given import AnyId, Instant, instant_of, one_id
+from sayso.api.given import AnyId, Instant, instant_of, is_text, one_id
 from sayso.consent.reader import View
 from sayso.gate.snapshots import Pinned, make
-from sayso.ledger.identity import IdType
+from sayso.ledger.identity import GREATEST, LEAST, Id, IdType
 from sayso.plan.decider import Decider
 from sayso.policy.facts import Use
 from sayso.policy.verdict import Evidence, Outcome, Verdict
@@ -33,7 +33,7 @@ class Decisions:
         self.valid_until = pinned.valid_until
         self._decide = decider.decide
         self._policy, self._version, self._rules = pinned.policy, pinned.version, rules
-        self._id_type, self._now = id_type, now
+        self._id_type, self._ints, self._now = id_type, id_type is IdType.INT64, now
         self._stale = Verdict(Outcome.STALE, Evidence(pinned.policy, pinned.version))
 
     def decide(
@@ -48,7 +48,13 @@ class Decisions:
             return self._stale
         if type(collected_at) is not int and collected_at is not None:
             collected_at = instant_of(collected_at)  # type: ignore[arg-type] # mypy does not narrow by `type(...) is`
-        known = subject if type(subject) is int and self._id_type is IdType.INT64 else one_id(self._id_type, subject)
+        known: Id | None
+        if self._ints and type(subject) is int and LEAST <= subject <= GREATEST:
+            known = subject  # what `one_id` reads, without asking it
+        else:
+            known = one_id(self._id_type, subject)
+        if not (isinstance(category, str) and is_text(territory) and is_text(role)):
+            known = category = territory = role = None
         outcome, rule, where, place, position = self._decide(known, category, collected_at, territory, role)
         return Verdict(
             _WORDS[outcome],

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, Literal, TypedDict
 
 from sayso import instant, wiring
 from sayso.api import remote, sources
-from sayso.api.given import Instant, instant_of
-from sayso.api.policies import PolicyLike, policy_of
-from sayso.api.remote import Near
+from sayso.api.asking import job_of
+from sayso.api.expecting import expecting
+from sayso.api.given import Instant
+from sayso.api.policies import PolicyLike
 from sayso.api.sources import Gated
 from sayso.canonical import digest_bytes
 from sayso.errors import EngineError, UsageError
 from sayso.gate import manifest as manifests
-from sayso.gate.columns import Columns, columns_from_yaml
+from sayso.gate import run as running
+from sayso.gate.columns import Columns
 from sayso.gate.engine import Progress, silent
 from sayso.gate.job import MEMORY, Job
 from sayso.gate.objects import is_address
 from sayso.gate.outcome import Outcome
-from sayso.gate.run import run
 from sayso.ledger import events as e
 from sayso.policy.facts import Use
-from sayso.policy.model import Policy
 
 MOST_CANARIES = 1_000_000
 """So many records at most are planted: they go with every twenty million records that are decided."""
@@ -63,6 +65,7 @@ class GateOptions(TypedDict, total=False):
     """Told of the stage, how many records of it are done, and how many there are."""
 
 
+@expecting
 def gate(
     parts: wiring.Parts,
     source: Any,
@@ -86,44 +89,54 @@ def gate(
     progress: Progress = silent,
 ) -> Gated[Any]:
     """Gates a source; see `Ledger.gate`."""
-    release = at is None and position is None and policy is None
-    if dataset is not None and (dry_run or not release):
+    paths = sources.paths_of(source)
+    written = not dry_run and (into is not None or paths is None)
+    if dataset is not None and (dry_run or not (at is None and position is None and policy is None)):
         raise UsageError("only a release that is written can be recorded as a dataset; leave `dataset` out")
     if not 0 <= canaries <= MOST_CANARIES:
         raise UsageError(f"expected a number of canaries from 0 to {MOST_CANARIES:,}, got `{canaries}`")
     if emit not in ("copy", "selection"):
         raise UsageError(f"expected `copy` or `selection` to emit, got `{emit}`")
-    mapped = columns if isinstance(columns, Columns) else columns_from_yaml(Path(columns))
-    use = Use(purpose, recipient, parts.present() if at is None else instant_of(at))
-    limit = MEMORY if memory is None else wiring.bytes_of(memory)
-    paths = sources.paths_of(source)
     if paths is None and (resume or since is not None):
         raise UsageError("only a gate of files goes on, or takes files from one before; name paths")
     if paths is None and emit != "copy":
         raise UsageError("a selection is of files; write the table as Parquet and name that")
-    if paths is not None and into is None and not dry_run:
+    if not dry_run and not written:
         raise UsageError("expected a directory to write to; name one, or ask for a dry run")
+    job = job_of(
+        parts, purpose=purpose, recipient=recipient, columns=columns, at=at, position=position, policy=policy,
+        emit=emit, report=report, canaries=canaries, resume=resume, threads=threads or os.cpu_count() or 1,
+        memory=MEMORY if memory is None else wiring.bytes_of(memory),
+    )  # fmt: skip
     with remote.near(paths or (), None if dry_run else into, _earlier(since), resume=resume) as here, here.naming():
-        asked = _Asked(emit, report, policy_of(policy), position, canaries, resume, here.since, limit)
-        task = _Task(parts, use, release, mapped, asked, memory, threads, progress, here)
-        output, permitted, denied = here.output, None, None
+        job = replace(job, inputs=here.inputs, output=here.output, since=here.since)
+
+        def run(asked: Job) -> Outcome:
+            """Its engine spills to a directory of its own."""
+            with tempfile.TemporaryDirectory(prefix="sayso-spill-") as spill:
+                engine = wiring.engine(memory=memory, threads=threads, spill=Path(spill))
+                return running.run(asked, engine, parts.reader, now=parts.present, progress=progress, still=here.still)
+
+        permitted, denied = None, None
         if paths is None:
-            made, permitted, denied = _table(task, source, output, dry_run=dry_run)
+            made, permitted, denied = _table(job, source, run, told=written)
         else:
-            made = task.run(here.inputs, output)
-            if output is not None:
-                permitted, denied = (here.told(one) for one in sources.directories(output, emit))
+            made = run(job)
+            if job.output is not None:
+                permitted, denied = (here.told(one) for one in sources.directories(job.output, emit))
         here.publish()
     if dataset is not None and made.output is not None:
-        parts.journal.append(_built(dataset, made.manifest, use))
-    return Gated(permitted, denied, made.manifest, here.told(output))
+        parts.journal.append(_built(dataset, made.manifest, job.use))
+    return Gated(permitted, denied, made.manifest, here.told(job.output))
 
 
-def _table(task: _Task, source: Any, output: Path | None, *, dry_run: bool) -> tuple[Outcome, Any, Any]:
+def _table(job: Job, source: Any, run: Callable[[Job], Outcome], *, told: bool) -> tuple[Outcome, Any, Any]:
+    """Gates a table in memory as a file of its own, and picks the rows that are let through, unless only counts are told."""
     staged = sources.staged_of(source)
     with tempfile.TemporaryDirectory(prefix="sayso-") as temporary:
-        path = sources.stage(staged, task.columns, Path(temporary), whole=output is not None)
-        made = task.run((str(path),), None if dry_run else output or Path(temporary) / "output")
+        path = sources.stage(staged, job.columns, Path(temporary), whole=job.output is not None)
+        output = (job.output or Path(temporary) / "output") if told else None
+        made = run(replace(job, inputs=(str(path),), output=output))
         if made.output is None:
             return made, None, None
         denied = sources.denied_of(made.output)
@@ -140,44 +153,7 @@ def _earlier(since: str | Path | None) -> str | Path | None:
     if is_address(since):
         return str(since).removesuffix(f"/{manifests.FILE}")
     path = Path(since)
-    return path.parent if path.name == manifests.FILE else path
-
-
-class _Asked(NamedTuple):
-    """What is asked beside the use."""
-
-    emit: str
-    report: bool
-    policy: Policy | None
-    position: int | None
-    canaries: int
-    resume: bool
-    since: Path | None
-    memory: int
-
-
-class _Task:
-    """One gate, but for the files that it reads and writes."""
-
-    def __init__(
-        self, parts: wiring.Parts, use: Use, release: bool, columns: Columns, asked: _Asked, memory: str | None,
-        threads: int | None, progress: Progress, here: Near,
-    ) -> None:  # fmt: skip
-        self.parts, self.use, self.release, self.columns, self.asked = parts, use, release, columns, asked
-        self.memory, self.threads, self.progress, self.here = memory, threads, progress, here
-
-    def run(self, inputs: tuple[str, ...], output: Path | None) -> Outcome:
-        """Runs the gate, its engine spilling to a directory of its own."""
-        threads = self.threads or os.cpu_count() or 1
-        job = Job(
-            use=self.use, release=self.release, inputs=inputs, columns=self.columns, output=output, threads=threads,
-            **self.asked._asdict(),
-        )  # fmt: skip
-        with tempfile.TemporaryDirectory(prefix="sayso-spill-") as spill:
-            engine = wiring.engine(memory=self.memory, threads=self.threads, spill=Path(spill))
-            return run(
-                job, engine, self.parts.reader, now=self.parts.present, progress=self.progress, still=self.here.still
-            )
+    return path.absolute().parent if path.name == manifests.FILE else path
 
 
 def _built(dataset: str, manifest: dict[str, Any], use: Use) -> e.DatasetBuilt:

@@ -46,23 +46,34 @@ def record_of(
     account: AnyId | None = None,
     reserved: Iterable[str] = (),
 ) -> Record:
-    """A record to decide on. An id that is not of the ledger's type is one that could not be read, and so denies.
+    """A record to decide on. An id that is not of the ledger's type is one that could not be read, and so denies;
+    so does whatever else is of another type than it should be.
 
     Raises InstantError for a naive or malformed `collected_at`: that is a mistake of the caller, not of the record.
     """
-    held, malformed = None, False
-    if account is not None:
-        held = one_id(id_type, account)
-        malformed = held is None
+    held = None if account is None else one_id(id_type, account)
+    purposes = _purposes(reserved)
+    malformed = (account is not None and held is None) or purposes is None or not is_text(territory)
     return Record(
         _subjects(id_type, subjects),
-        category,
+        category if isinstance(category, str) else None,
         maybe_instant(collected_at),
-        territory,
+        territory if isinstance(territory, str) else None,
         held,
-        frozenset(reserved),
+        purposes or frozenset(),
         malformed,
     )
+
+
+def is_text(value: object) -> bool:
+    """Whether something is text, or left out."""
+    return value is None or isinstance(value, str)
+
+
+def _purposes(reserved: Any) -> frozenset[str] | None:
+    """The purposes that a record is reserved from, of which one may be given by itself; `None` for what are none."""
+    names = listed(reserved) if isinstance(reserved, Iterable) and not isinstance(reserved, bytes | Mapping) else None
+    return frozenset(names) if names is not None and all(isinstance(one, str) for one in names) else None
 
 
 def record_from_json(id_type: IdType, document: object) -> Record:
@@ -114,14 +125,15 @@ def _subject_from_json(value: object) -> Any:
 def _subjects(id_type: IdType, given: Any) -> tuple[Subject, ...] | None:
     if given is None:
         return None
-    if isinstance(given, Sequence) and not isinstance(given, str):
+    if isinstance(given, Sequence) and not isinstance(given, str | bytes | bytearray | memoryview):
         return tuple(_subject(id_type, one) for one in given)
     return (_subject(id_type, given),)
 
 
 def _subject(id_type: IdType, given: Any) -> Subject:
     if isinstance(given, Subject):
-        return Subject(None if given.id is None else one_id(id_type, given.id), given.role)
+        known = given.id is not None and is_text(given.role)
+        return Subject(one_id(id_type, given.id) if known else None, given.role if is_text(given.role) else None)
     return Subject(one_id(id_type, given))
 
 

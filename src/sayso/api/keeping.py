@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sayso import wiring
+from sayso.api.expecting import expecting, telling
 from sayso.errors import KeyFileError, RollbackError, StoreError, VerificationError
 from sayso.ledger import events as e
 from sayso.ledger import fsck
@@ -50,6 +51,7 @@ class Log:
         """The signed checkpoint at the head."""
         return self._parts.store.checkpoint()
 
+    @expecting
     def prove(self, position: int) -> LogProof:
         """The proof that the event at a position is in the log, by the checkpoint at the head.
 
@@ -60,6 +62,7 @@ class Log:
             path = Tree(reading.tile, checkpoint.unverified(text).size).inclusion(position)
             return LogProof(position, tuple(path), text)
 
+    @expecting
     def prove_consistency(self, seen: str) -> list[bytes]:
         """The proof (RFC 6962, section 2.1.2) that the log goes on from a checkpoint seen before.
 
@@ -69,11 +72,13 @@ class Log:
         with self._parts.store.reading() as reading:
             return Tree(reading.tile, reading.head().size).consistency(old.size)
 
+    @expecting
     def entry(self, position: int) -> bytes:
         """The entry at a position: the bytes of which the log's leaf is the hash."""
         (found,) = self._parts.store.entries(position, position + 1)
         return found.public
 
+    @expecting
     def export(self, directory: str | Path) -> Published:
         """Writes the log into a directory that any web server can host, or what is new of it.
 
@@ -82,6 +87,7 @@ class Log:
         with self._parts.store.reading() as reading:
             return publish(reading, Path(directory), self.keys)
 
+    @expecting
     def backup(self, path: str | Path) -> None:
         """Writes a copy of the whole ledger, as of one moment, while others go on writing. It holds private parts.
 
@@ -89,6 +95,7 @@ class Log:
         """
         self._parts.store.backup(Path(path))
 
+    @expecting
     def move(self, where: str | wiring.Location) -> int:
         """Copies the ledger into a new one in a file, or at a URL of PostgreSQL; returns its size.
 
@@ -98,6 +105,7 @@ class Log:
         with closing(wiring.copied(self._parts, wiring.located(where))) as made:
             return made.head().size
 
+    @expecting
     def check(self, seen: str | None = None, snapshots: Iterable[str | Path] = ()) -> list[Fault]:
         """What does not agree in the whole ledger, or with checkpoints seen before (`fsck`).
 
@@ -120,6 +128,7 @@ class Log:
         with tempfile.TemporaryDirectory(prefix="sayso-") as scratch:
             return list(refolding.faults(directory, self._parts.reader, wiring.engine(spill=Path(scratch))))
 
+    @expecting
     def check_against(self, seen: str) -> Checkpoint:
         """Checks that the log goes on from a checkpoint seen before; returns it.
 
@@ -179,8 +188,9 @@ class Restored:
     erased: int
 
 
+@expecting
 def restore(
-    copy: Path, where: str | wiring.Location, *, new_origin: str | None = None, against: Iterable[str] = (),
+    copy: str | Path, where: str | wiring.Location, *, new_origin: str | None = None, against: Iterable[str] = (),
     now: wiring.Clock = wiring.present,
 ) -> Restored:  # fmt: skip
     """Puts a copy in the place of a ledger that is lost, and has it honour every erasure since.
@@ -190,7 +200,7 @@ def restore(
     would say two things. With `new_origin` it becomes a log of that name, with a key of its own. Raises RollbackError,
     StoreError, KeyFileError, VerificationError for what is no checkpoint of the log.
     """
-    place = wiring.located(where)
+    copy, place, now = Path(copy), wiring.located(where), telling(now)
     if isinstance(place, Path) and place.exists():
         raise StoreError(f"`{place}` is there; move it away before a copy takes its place")
     if not copy.is_file():

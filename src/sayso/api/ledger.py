@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from sayso import instant, wiring
+from sayso.api.expecting import expecting, telling
 from sayso.api.given import (
     AnyId,
     Instant,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+@expecting
 def init_ledger(
     path: str | wiring.Location,
     id_type: IdType | str = IdType.INT64,
@@ -52,16 +54,17 @@ def init_ledger(
     `origin` is the name of its log, best the address at which it will be published without `https://`; also for good.
     Raises StoreError where there is one already, or none can be made; KeyFileError.
     """
-    return Ledger(wiring.create(wiring.located(path), IdType(id_type), origin=origin, now=now))
+    return Ledger(wiring.create(wiring.located(path), IdType(id_type), origin=origin, now=telling(now)))
 
 
+@expecting
 def open_ledger(path: str | wiring.Location, *, wait: float = 10.0, now: Callable[[], int] = wiring.present) -> Ledger:
     """Opens the ledger in a file, or at a URL of PostgreSQL; use it in a `with` block, or close it.
 
     `wait` is how many seconds a write waits for another process. `now` gives the present instant in microseconds;
     another clock than the system's is for replaying history into a new ledger. Raises StoreError.
     """
-    return Ledger(wiring.open_ledger(wiring.located(path), now=now, wait=wait))
+    return Ledger(wiring.open_ledger(wiring.located(path), now=telling(now), wait=wait))
 
 
 def open_unrecognised(path: str | wiring.Location) -> Ledger:
@@ -104,12 +107,14 @@ class Ledger(Recording):
         """The policy last published, by which a release decides."""
         return self.policy_at()
 
+    @expecting
     def policy_at(self, position: int | None = None) -> Policy | None:
         """The policy last published when the ledger had this size; by default, the last of all."""
         return self.parts.reader.published(position)
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────
 
+    @expecting
     def show(self, start: int = 0, stop: int | None = None) -> Iterator[dict[str, Any]]:
         """The events at positions in [start, stop), as documents with their `position` and `recorded_at`.
 
@@ -143,6 +148,7 @@ class Ledger(Recording):
         record = record_of(self.id_type, subjects, category, collected_at, territory, account, reserved)
         return self.decide_record(record, purpose=purpose, recipient=recipient, at=at, position=position, policy=policy)
 
+    @expecting
     def decide_record(
         self, record: Record, *, purpose: str, recipient: str, at: Instant | None = None, position: int | None = None,
         policy: PolicyLike | None = None,
@@ -151,6 +157,7 @@ class Ledger(Recording):
         view, use = self._asked(purpose, recipient, at, position, policy)
         return decide(view.context.policy, use, record, view.known)
 
+    @expecting
     def decisions(
         self, *, purpose: str, recipient: str, at: Instant | None = None, position: int | None = None,
         policy: PolicyLike | None = None,
@@ -164,6 +171,7 @@ class Ledger(Recording):
         view, use = self._asked(purpose, recipient, at, position, policy)
         return decisions(self.parts, view, use, release=at is None and position is None and policy is None)
 
+    @expecting
     def explain(
         self, record: Record, *, purpose: str, recipient: str, at: Instant | None = None, position: int | None = None,
         policy: PolicyLike | None = None,

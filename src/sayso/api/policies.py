@@ -5,17 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from sayso import policy
+from sayso.api.expecting import expecting
 from sayso.policy import Report
 from sayso.policy.model import Policy
 
 PolicyLike = Policy | str | Path
 
 
+@expecting
 def load_policy(path: str | Path) -> Policy:
     """The policy in a YAML file (`docs/policy.md`). Raises PolicyError with every problem in it, each with its place."""
     return policy.load(Path(path))
 
 
+@expecting
 def check_policy(path: str | Path) -> Report:
     """What is wrong with the policy in a file, and what is worth a second look.
 

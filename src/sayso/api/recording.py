@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sayso import wiring
+from sayso.api.expecting import expecting
 from sayso.api.given import AnyId, Instant, instant_of, listed, maybe_instant, territories_of, written
 from sayso.api.keeping import Log
-from sayso.api.policies import PolicyLike, policy_of
+from sayso.api.policies import PolicyLike, load_policy
 from sayso.consent import receipt as receipts
 from sayso.errors import UsageError
 from sayso.ledger import events as e
@@ -20,6 +21,7 @@ from sayso.ledger.importing import Imported, import_events
 from sayso.ledger.journal import Recorded
 from sayso.ledger.mapping import import_mapped
 from sayso.policy import normal
+from sayso.policy.model import Policy
 
 Decision = Literal["grant", "refusal", "withdrawal", "objection"]
 Names = str | Sequence[str] | None
@@ -59,13 +61,13 @@ class Recording:
         """What the ids of subjects, accounts and organisations are."""
         return self.parts.journal.id_type
 
+    @expecting
     def publish(self, policy: PolicyLike) -> Published:
         """Publishes a policy document. One that is the last published already is not published again.
 
         Raises PolicyError for a document with problems, EventError if it may not follow the one before.
         """
-        edition = policy_of(policy)
-        assert edition is not None
+        edition = policy if isinstance(policy, Policy) else load_policy(policy)
         for one in reversed(list(self.parts.journal.globals())):
             if isinstance(one.event, e.PolicyPublished):
                 if one.event.digest == edition.digest:
@@ -75,10 +77,12 @@ class Recording:
         made = self.parts.journal.append(event)
         return Published(made.position, made.recorded_at, edition.digest, new=True)
 
+    @expecting
     def withdraw_version(self, version: str, reason: str) -> Recorded:
         """Withdraws a version of the policy before it takes effect. Raises EventError once it has."""
         return self._append(e.VersionWithdrawn, version=version, reason=reason)
 
+    @expecting
     def append(self, event: Mapping[str, Any] | e.Event) -> Recorded:
         """Appends one event, as a document (`spec/ledger.md`) or made in Python.
 
@@ -86,6 +90,7 @@ class Recording:
         """
         return self.parts.journal.append(event if isinstance(event, e.Event) else read(dict(event), self.id_type))
 
+    @expecting
     def import_events(
         self,
         paths: str | Path | Iterable[str | Path],
@@ -105,12 +110,14 @@ class Recording:
         files = [Path(one) for one in several]
         return import_events(self.parts.journal, files, batch=batch, from_line=from_line, progress=progress)
 
+    @expecting
     def import_map(
         self, path: str | Path, *, batch: int | None = None, progress: Callable[[int], None] | None = None
     ) -> Imported:
         """Appends what the member and toggle tables that a map file names say. Raises EventError with each bad row."""
         return import_mapped(self.parts.journal, Path(path), batch=batch, progress=progress)
 
+    @expecting
     def choose(
         self,
         decision: Decision,
@@ -149,6 +156,7 @@ class Recording:
         made = self._append(e.ChoiceRecorded, effective_at=effective_at, attested=attested, **given)
         return Chosen(made.position, made.recorded_at, self.receipt)
 
+    @expecting
     def receipt(self, position: int) -> bytes:
         """The receipt of the choice at a position, for the member to keep: a signed envelope (`spec/receipt.md`).
 
@@ -185,6 +193,7 @@ class Recording:
         """
         return self.parts.store.scrub()
 
+    @expecting
     def suspend(
         self,
         suspension: str,
@@ -220,6 +229,7 @@ class Recording:
             scope=scope, conditions=dict(conditions or {}),
         )  # fmt: skip
 
+    @expecting
     def lift(
         self, suspension: str, *, evidence: Mapping[str, str] | None = None, effective_at: Instant | None = None,
         attested: str | None = None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sayso import instant, wiring
 from sayso.api import remote
+from sayso.api.expecting import expecting
 from sayso.api.given import Instant, instant_of
 from sayso.api.keeping import known_keys
 from sayso.api.policies import PolicyLike, policy_of
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from sayso.api.ledger import Ledger
 
 
+@expecting
 def verify(
     directory: str | Path,
     inputs: str | Path | None = None,
@@ -59,6 +61,7 @@ def verify(
     return found
 
 
+@expecting
 def verify_receipt(
     receipt: bytes | str, *, keys: Sequence[str | VerifierKey], policy: PolicyLike | None = None
 ) -> Verified:
@@ -74,6 +77,7 @@ def _chosen(total: int, count: int) -> list[int]:
     return SystemRandom().sample(range(total), count)
 
 
+@expecting
 def open_release(directory: str | Path, *, at: Instant | None = None) -> ds.Dataset:
     """The permitted records of a release as an Arrow dataset, for what trains on them.
 
@@ -86,19 +90,21 @@ def open_release(directory: str | Path, *, at: Instant | None = None) -> ds.Data
     root = remote.kept_output(directory)
     said: dict[str, Any] = manifest.read(root)
     if said.get("kind") != "release":
-        raise VerificationError(f"`{root.name}` is a replay, and nothing is trained on one; gate a release")
+        raise VerificationError(f"`{manifest.named(root)}` is a replay, and nothing is trained on one; gate a release")
     if said.get("emit") != COPY:
-        raise VerificationError(f"`{root.name}` holds no copy of the records; open it with `open_selection`")
+        raise VerificationError(f"`{manifest.named(root)}` holds no copy of the records; open it with `open_selection`")
     found = verify(root)
     if found:
-        raise VerificationError(f"`{root.name}` is not what its manifest says: {found[0]}; gate it again")
+        raise VerificationError(f"`{manifest.named(root)}` is not what its manifest says: {found[0]}; gate it again")
     if not isinstance(said.get("valid_until"), str):
-        raise VerificationError(f"the manifest in `{root.name}` does not say until when it is valid; gate it again")
+        raise VerificationError(
+            f"the manifest in `{manifest.named(root)}` does not say until when it is valid; gate it again"
+        )
     until = instant.parse(said["valid_until"])
     present = wiring.present() if at is None else instant_of(at)
     manifest.check_clock(said, present, root.name)
     if present >= until:
-        raise StaleError(f"the release `{root.name}` was valid until `{said['valid_until']}`; gate it again")
+        raise StaleError(f"the release `{manifest.named(root)}` was valid until `{said['valid_until']}`; gate it again")
     # Each by name: a dataset of a directory leaves out files whose names begin with `_` or `.`.
     files = [str(root / entry["path"]) for entry in said["outputs"] if entry["kind"] == PERMITTED]
     return ds.dataset(files, format="parquet")

@@ -2,56 +2,79 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sayso import wiring
+from sayso import instant, wiring
 from sayso.canonical import digest_bytes
-from sayso.errors import CorpusError, UsageError, VerificationError
+from sayso.errors import CorpusError, RemoteError, UsageError, VerificationError
 from sayso.gate import manifest
-from sayso.gate.mirror import Mirror, alone
-from sayso.gate.objects import Address, address_of, is_address
+from sayso.gate.alone import alone
+from sayso.gate.mirror import Mirror
+from sayso.gate.objects import Address, Objects, address_of, is_address
 from sayso.gate.uploading import check_free, upload
 
+KEPT_DAYS = 30
+"""So long a release, a selection or a corpus of a bucket is kept on this machine after it was opened last."""
 THREADS = 8
 """So many objects at once go over the network, which waits more than it works."""
 
 
 @dataclass(frozen=True)
 class Near:
-    """What a gate reads and writes, on this machine, and what is done about it where that is not its place."""
+    """What a gate reads and writes, on this machine; `mirror` holds what is not there, `upload` takes the output away."""
 
     inputs: tuple[str, ...]
     output: Path | None
     since: Path | None
-    still: Callable[[], None]
-    """Raises CorpusError if an input is not what it was."""
-    publish: Callable[[], None]
-    """Takes the output to its place."""
-    naming: Callable[[], AbstractContextManager[None]]
-    """Within it, what is told of files here is told of what they are of."""
-    place: Address | None = None
+    mirror: Mirror | None = None
+    upload: Upload | None = None
+
+    def still(self) -> None:
+        """Raises CorpusError if an input is not what it was."""
+        if self.mirror is not None:
+            self.mirror.check()
+
+    def publish(self) -> None:
+        """Takes the output to its place. Raises as `uploading.upload`."""
+        if self.upload is not None and self.output is not None:
+            self.upload(self.output)
+
+    def naming(self) -> AbstractContextManager[None]:
+        """Within it, what is told of files here is told of what they are of."""
+        return nullcontext() if self.mirror is None else self.mirror.naming()
 
     def told(self, path: Path | None) -> str | Path | None:
         """The place of what is below the output."""
-        if self.place is None or path is None or self.output is None:
+        if self.upload is None or path is None or self.output is None:
             return path
-        below = path.relative_to(self.output).as_posix()
-        return str(self.place if below == "." else Address(self.place.bucket, self.place.prefix + below))
+        place, below = self.upload.place, path.relative_to(self.output).as_posix()
+        return str(place if below == "." else Address(place.bucket, place.prefix + below))
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What takes an output to its place in a bucket, by a `token` that tells this gate from all others."""
+
+    place: Address
+    objects: Objects
+    token: str
+    resume: bool
+
+    def __call__(self, output: Path) -> None:
+        """Writes an output there, whole or not at all."""
+        upload(output, self.place, self.objects, self.token, threads=THREADS, resume=self.resume)
 
 
 def check_here(*names: object) -> None:
     """Raises UsageError for what is not on this machine, where everything must be."""
     if any(is_address(name) for name in names if name is not None):
         raise UsageError("views, and gates by Spark, read and write no names in buckets; name files and directories")
-
-
-def _nothing() -> None:
-    return None
 
 
 @contextmanager
@@ -61,13 +84,14 @@ def near(inputs: Sequence[str], output: str | Path | None, since: str | Path | N
     Raises CorpusError, RemoteError.
     """
     if not any(is_address(one) for one in (*inputs, output, since) if one is not None):
-        yield Near(tuple(inputs), _path(output), _path(since), _nothing, _nothing, nullcontext)
+        yield Near(tuple(inputs), _path(output), _path(since))
         return
     objects = wiring.objects()
-    place = address_of(str(output)) if output is not None and is_address(output) else None
-    if place is not None:
-        check_free(place, objects, resume=resume)
-    goal = repr(tuple(inputs)) if output is None else str(place or Path(output).absolute())
+    taking = None
+    if output is not None and is_address(output):
+        taking = Upload(address_of(str(output)), objects, wiring.token(), resume)
+        check_free(taking.place, objects, resume=resume)
+    goal = repr(tuple(inputs)) if output is None else str(taking.place if taking else Path(output).absolute())
     scratch = _scratch("gates", goal)
     with alone(scratch, lambda: CorpusError(f"another gate is at work for `{goal}`; wait for it")):
         try:
@@ -76,17 +100,10 @@ def near(inputs: Sequence[str], output: str | Path | None, since: str | Path | N
             earlier = _path(since)
             if since is not None and is_address(since):
                 earlier = Mirror(scratch / "since", objects, THREADS).folder(address_of(str(since)))
-            local = None if place is None else scratch / "output" / place.key.rpartition("/")[2]
-            there = _path(output) if local is None else local
-            token = wiring.token()
-
-            def publish() -> None:
-                if place is not None and local is not None:
-                    upload(local, place, objects, token, threads=THREADS, resume=resume)
-
-            yield Near(
-                tuple(mirror.patterns(inputs)), there, earlier, mirror.check, publish, mirror.naming, place
-            )  # fmt: skip
+            there = _path(output)
+            if taking is not None:
+                there = scratch / "output" / taking.place.key.rpartition("/")[2]
+            yield Near(tuple(mirror.patterns(inputs)), there, earlier, mirror, taking)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
@@ -150,7 +167,22 @@ def _kept(name: str, fetch: Callable[[Mirror], Path]) -> Path:
     with alone(scratch):
         mirror = Mirror(scratch, wiring.objects(), THREADS)
         with mirror.naming():
-            return fetch(mirror)
+            found = fetch(mirror)
+        at = wiring.present() / instant.SECOND
+        os.utime(scratch, (at, at))
+    _forget(scratch.parent)
+    return found
+
+
+def _forget(kept: Path) -> None:
+    """Removes what nobody opened for so long that it is not to be counted on; what is being fetched stays."""
+    oldest = wiring.present() / instant.SECOND - KEPT_DAYS * 86_400
+    for path in kept.iterdir():
+        # Another process may be at it, or have removed it.
+        with suppress(OSError, CorpusError, RemoteError):
+            if path.stat().st_mtime < oldest:
+                with alone(path, lambda: RemoteError("it is being fetched")):
+                    shutil.rmtree(path)
 
 
 def _output(directory: str | Path, mirror: Mirror) -> Path:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from sayso import wiring
 from sayso.api import remote
+from sayso.api.expecting import expecting, telling
 from sayso.api.keeping import known_keys
 from sayso.api.shuffling import Shuffled
 from sayso.errors import UsageError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Corpora = str | Path | Mapping[str, str | Path]
 
 
+@expecting
 def open_selection(
     directory: str | Path,
     *,
@@ -53,7 +55,7 @@ def open_selection(
         raise UsageError(f"expected at least one thread, got `{threads}`")
     root = remote.kept_output(directory)
     opened = through.open_corpus(
-        root, _placed(corpus, root), purpose, recipient, known_keys(keys), now, at_once=check == "open"
+        root, _placed(corpus, root), purpose, recipient, known_keys(keys), telling(now), at_once=check == "open"
     )
     return Selection(opened, threads)
 

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from sayso import wiring
 from sayso.api import remote, sources
-from sayso.api.given import Instant, instant_of
-from sayso.api.policies import PolicyLike, policy_of
+from sayso.api.asking import job_of
+from sayso.api.expecting import expecting
+from sayso.api.given import Instant
+from sayso.api.policies import PolicyLike
 from sayso.errors import UsageError
 from sayso.gate import views
-from sayso.gate.columns import Columns, columns_from_yaml
-from sayso.gate.job import Job
-from sayso.policy.facts import Use
+from sayso.gate.columns import Columns
+from sayso.gate.place import encodable
 
 if TYPE_CHECKING:
     from sayso.api.ledger import Ledger
 
 
+@expecting
 def publish_view(
     ledger: Ledger,
     example: str | Path | Sequence[str | Path],
@@ -43,11 +45,11 @@ def publish_view(
     if paths is None:
         raise UsageError(f"expected files with the columns of the table, got {type(example).__name__}")
     remote.check_here(*paths, into)
-    mapped = columns if isinstance(columns, Columns) else columns_from_yaml(Path(columns))
-    parts, release = ledger.parts, at is None and position is None and policy is None
-    use = Use(purpose, recipient, parts.present() if at is None else instant_of(at))
-    job = Job(
-        use=use, release=release, inputs=paths, columns=mapped, output=Path(into), policy=policy_of(policy),
-        position=position,
+    if not encodable(Path(table)):
+        raise UsageError("expected the name of a table in Unicode, got half of a surrogate pair in it")
+    parts = ledger.parts
+    job = job_of(
+        parts, inputs=paths, purpose=purpose, recipient=recipient, columns=columns, at=at, position=position,
+        policy=policy, output=Path(into),
     )  # fmt: skip
     return views.publish(job, table, wiring.engine(), wiring.viewing(), parts.reader, now=parts.present).manifest

@@ -59,7 +59,14 @@ class Context:
         """The ledger that `--ledger` names, opened; use it in a `with` block."""
         from sayso.api import open_ledger
 
-        return open_ledger(self.path)
+        opened = open_ledger(self.path)
+        keys = opened.parts.keys
+        if not keys.exist() and keys.last() is None:
+            self.note(
+                f"there are no keys in {keys.directory}: nothing tells whether this ledger is older than one that was "
+                "seen, and nothing can be recorded in it; name their directory in SAYSO_KEYS"
+            )
+        return opened
 
     def unrecognised(self) -> Ledger:
         """The ledger that `--ledger` names, opened though it may be older than one that was seen, or damaged."""
@@ -72,8 +79,9 @@ class Context:
         try:
             with path.open("x", encoding="utf-8") as file:
                 file.write(text)
-        except OSError as error:
-            raise InputError(Problem(f"cannot be written: {error.strerror}", file=str(path))) from error
+        except (OSError, ValueError) as error:  # the latter for a name that no file can have
+            told = getattr(error, "strerror", None) or error
+            raise InputError(Problem(f"cannot be written: {told}", file=str(path))) from error
 
     def answer(self, document: Any, *shown: RenderableType) -> None:
         """Prints an answer: as JSON if that was asked for, else as it is shown."""

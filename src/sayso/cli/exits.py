@@ -31,7 +31,7 @@ STALE = 6
 CANARY = 7
 """A planted record that must be denied was permitted."""
 VERIFICATION = 8
-"""There is no manifest to verify by, or none that can be read."""
+"""What is to be verified cannot be read: there is no manifest, receipt or proof, or one of another form."""
 REMOTE = 9
 """A bucket cannot be read or written: no such one, no access, no network."""
 INTERRUPTED = 130

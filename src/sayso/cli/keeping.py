@@ -81,7 +81,7 @@ def fsck(*, repair: bool = False, against: Path | None = None, snapshot: tuple[P
             "faults": [{"part": one.part, "position": one.position, "told": one.told} for one in found],
         }
         if ledger.unscrubbed:
-            context.note("what was erased is not gone from the server's files yet; run: sayso ledger scrub")
+            context.note("what was erased is not gone from the store's files yet; run: sayso ledger scrub")
     lines = [Text.assemble(("wrong: ", "bold red"), str(one)) for one in found]
     context.answer(document, *lines, *([] if found else [f"{context.path} is whole: {document['size']} events"]))
     return exits.NO if found else exits.OK

@@ -11,7 +11,7 @@ from rich.text import Text
 from sayso import instant
 from sayso.cli import exits
 from sayso.cli.context import Run
-from sayso.errors import UsageError, VerificationError
+from sayso.errors import InputError, UsageError, VerificationError
 
 verify = App(name="verify", help_format="markdown")
 
@@ -90,9 +90,9 @@ def proof(file: Path, entry: Path, /, *, key: tuple[str, ...], context: Run) -> 
     from sayso.ledger.log import proof as proofs
 
     known = parse_keys(key)
+    read, proved = proofs.parse(_given(file, context)), _given(entry, context).removesuffix("\n").encode()
     try:
-        read = proofs.parse(context.read(file))
-        head = read.verify(context.read(entry).removesuffix("\n").encode(), known)
+        head = read.verify(proved, known)
     except VerificationError as error:
         context.answer({"ok": False, "told": str(error)}, Text.assemble(("not proved: ", "bold red"), str(error)))
         return exits.NO
@@ -122,9 +122,13 @@ def receipt(file: Path, /, *, key: tuple[str, ...], policy: Path | None = None, 
         The policy that it names: then what it adds to the choice is checked too.
     """
     from sayso.api import verify_receipt
+    from sayso.consent.receipt import PAYLOAD_TYPE
+    from sayso.ledger import dsse
 
+    given = _given(file, context)
+    dsse.unverified(given, PAYLOAD_TYPE)  # what is no receipt at all is no answer to whether one proves something
     try:
-        found = verify_receipt(context.read(file), keys=key, policy=policy)
+        found = verify_receipt(given, keys=key, policy=policy)
     except VerificationError as error:
         context.answer({"ok": False, "told": str(error)}, Text.assemble(("not proved: ", "bold red"), str(error)))
         return exits.NO
@@ -138,3 +142,11 @@ def receipt(file: Path, /, *, key: tuple[str, ...], policy: Path | None = None, 
         document, f"the {decision} was recorded at {at}, at position {found.position} of {found.checkpoint.origin}"
     )
     return exits.OK
+
+
+def _given(file: Path, context: Run) -> str:
+    """What is to be verified. Raises VerificationError if it cannot be read, as where there is no manifest."""
+    try:
+        return context.read(file)
+    except InputError as error:
+        raise VerificationError(str(error)) from error

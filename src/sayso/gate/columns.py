@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 from zoneinfo import available_timezones
 
 from sayso.errors import CorpusError, Problem
@@ -27,6 +28,12 @@ class SubjectColumn:
     role: str | None = None
     optional: bool = False
 
+    def __post_init__(self) -> None:
+        given: tuple[object, ...] = (self.column, "" if self.role is None else self.role)
+        for one in given:
+            if not isinstance(one, str):
+                raise CorpusError(f"expected text for the column and the role of a subject, got {type(one).__name__}")
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
@@ -47,6 +54,16 @@ class Columns:
     time_zone: str | None = None
 
     def __post_init__(self) -> None:
+        given: Any = self.subjects
+        listed = tuple(given) if isinstance(given, tuple | list) else (given,)
+        for one in listed:
+            if not isinstance(one, SubjectColumn):
+                raise CorpusError(f"expected `subjects` to be a tuple of `SubjectColumn`s, got {type(one).__name__}")
+        object.__setattr__(self, "subjects", listed)
+        for field in fields(self)[1:]:
+            value = getattr(self, field.name)
+            if not isinstance(value, str) and (value is not None or field.default is not None):
+                raise CorpusError(f"expected text for `{field.name}` of `Columns`, got {type(value).__name__}")
         if not self.subjects:
             raise CorpusError("expected at least one column of subjects; name it with `--subject COLUMN[:ROLE]`")
         if (self.category is None) == (self.category_constant is None):

@@ -16,10 +16,10 @@ import pyarrow as pa
 from sayso.errors import CanaryError, EngineError
 from sayso.gate.budget import Budget, needs
 from sayso.gate.counting import Cell, cells
-from sayso.gate.engine import Engine, Part, Progress, Question
+from sayso.gate.engine import Engine, Progress, Question
 from sayso.gate.inputs import Input
 from sayso.gate.job import Job
-from sayso.gate.looks import Look, alike, changed, merged, prepared, told, verdicts
+from sayso.gate.looks import Look, alike, asked, changed, merged, prepared, told, verdicts
 from sayso.gate.output import Gated, Made, Piece, copy_file, count_file, counted, hash_file
 from sayso.gate.place import sync
 from sayso.gate.report import Report
@@ -128,17 +128,9 @@ class Gating:
 
     def _question(self, look: Look, which: Sequence[int]) -> tuple[Question, int]:
         """The question about some files, the canaries after them, and how many records it is about."""
-        asked = [*(self.files[index] for index in which), *([] if self.planted is None else [self.planted])]
-        parts, at = [], 0
-        for file in asked:
-            parts.append(Part(file.path, file.rows, at))
-            at += file.rows
-        reserving = look.view.context.policy.purposes.above(self.job.use.purpose)
-        held = tuple(part for part in parts if part.rows)
-        return Question(
-            held, self.job.columns, self.files[0].schema, look.pinned.snapshot, reserving, look.stale, self.id_type,
-            self.job.reports or self.job.since is not None,
-        ), at  # fmt: skip
+        some = [*(self.files[index] for index in which), *([] if self.planted is None else [self.planted])]
+        behind = self.job.reports or self.job.since is not None
+        return asked(look, some, self.files[0].schema, self.job.columns, self.id_type, behind=behind)
 
     def _check_canaries(self, found: Verdicts, rows: int) -> None:
         """Raises CanaryError unless all canaries, which are last, are denied."""

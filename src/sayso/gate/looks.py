@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,9 +11,12 @@ import pyarrow.compute as pc
 
 from sayso.consent.reader import View
 from sayso.errors import EngineError
-from sayso.gate.engine import Engine, Question
+from sayso.gate.columns import Columns
+from sayso.gate.engine import Engine, Part, Question
+from sayso.gate.inputs import Input
 from sayso.gate.snapshots import Pinned
 from sayso.gate.verdicts import UNANSWERED, Answer, Codec, Denials, Packed, Verdicts, collect
+from sayso.ledger.identity import IdType
 from sayso.plan import accounts
 from sayso.plan.relevance import Relevance
 from sayso.plan.snapshot import with_buried
@@ -38,6 +42,19 @@ class Look:
         """The rules of the version in force, by their place in it."""
         version = self.view.context.policy.in_force(self.pinned.use.at, self.view.context.withdrawn)
         return {} if version is None else {rule.index: rule.id for rule in version.rules}
+
+
+def asked(
+    look: Look, files: Sequence[Input], schema: pa.Schema, columns: Columns, id_type: IdType, *, behind: bool = True
+) -> tuple[Question, int]:
+    """The question of a look about the records of some files, all of one schema, in order, and how many they are."""
+    parts, at = [], 0
+    for file in files:
+        parts.append(Part(file.path, file.rows, at))
+        at += file.rows
+    reserving = look.view.context.policy.purposes.above(look.pinned.use.purpose)
+    held = tuple(part for part in parts if part.rows)
+    return Question(held, columns, schema, look.pinned.snapshot, reserving, look.stale, id_type, behind), at
 
 
 def verdicts(look: Look, question: Question, rows: int, engine: Engine) -> Verdicts:

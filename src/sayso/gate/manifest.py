@@ -67,6 +67,11 @@ def encode(manifest: Mapping[str, Any]) -> bytes:
     return json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True).encode() + b"\n"
 
 
+def named(directory: Path) -> str:
+    """What a directory is called in an error: its name, and not where it is."""
+    return directory.name or str(directory)
+
+
 def read(directory: Path) -> dict[str, Any]:
     """The manifest in a directory. Raises VerificationError if there is none, or one that cannot be read."""
     path = directory / FILE

@@ -6,23 +6,22 @@ told of its file is told of the object. Files are kept with what they are of, so
 
 from __future__ import annotations
 
-import fcntl
 import glob
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import msgspec
 
 from sayso.errors import CorpusError, InputError, Problem, RemoteError, SaysoError
-from sayso.gate.inputs import FORMS, state_of
+from sayso.gate.inputs import state_of
 from sayso.gate.objects import SCHEME, Address, Held, Objects, address_of, is_address
+from sayso.gate.patterns import below, named
 from sayso.gate.place import sync
 
 FOLDER, INDEX = "objects", "fetched.ndjson"
@@ -69,7 +68,7 @@ class Mirror:
                 local.append(pattern)
                 continue
             address = address_of(pattern)
-            found = self._named(address, pattern)
+            found = named(address, pattern, self.objects)
             local.append(str(self.path(address)))
             if not found:
                 problem = f"expected an object, a prefix or a glob that matches something, got `{address}`"
@@ -83,7 +82,7 @@ class Mirror:
 
     def folder(self, address: Address) -> Path:
         """A directory of everything below an address."""
-        every = {Address(address.bucket, one.key): one for one in self._below(address)}
+        every = {Address(address.bucket, one.key): one for one in below(address, self.objects)}
         self._fetched(every)
         path = self.path(address)
         path.mkdir(parents=True, exist_ok=True)
@@ -129,24 +128,6 @@ class Mirror:
 
     def _told(self, text: str) -> str:
         return text.replace(f"{self.root / FOLDER}{os.sep}", SCHEME)
-
-    def _named(self, address: Address, pattern: str) -> list[Held]:
-        """The objects that a name, a prefix or a glob names, in this order as for files."""
-        if address.key and not pattern.endswith("/"):
-            one = self.objects.seen(address)
-            if one is not None:
-                return [one]
-        below = [one for one in self._below(address) if _read(one.key.removeprefix(address.prefix))]
-        if below or not glob.has_magic(address.key):
-            return below
-        parts = PurePosixPath(address.key).parts
-        fixed = next(place for place, part in enumerate(parts) if glob.has_magic(part))
-        some = self._below(Address(address.bucket, "/".join(parts[:fixed])))
-        return [one for one in some if _matches(one.key.split("/"), parts)]
-
-    def _below(self, address: Address) -> Iterator[Held]:
-        """Objects; those that only stand for directories are none."""
-        return (one for one in self.objects.below(address) if not one.key.endswith("/"))
 
     def _fetched(self, wanted: Mapping[Address, Held]) -> dict[Address, Held]:
         """Objects that are files by then, as they were seen when they were fetched."""
@@ -220,55 +201,3 @@ class Mirror:
             problem = f"expected room for {size:,} bytes of objects, found {max(free, 0):,}"
             remedy = "name a directory of a larger disk in SAYSO_SCRATCH, or gate fewer files at a time"
             raise CorpusError(Problem(problem, str(self.root), remedy=remedy))
-
-
-def _read(name: str) -> bool:
-    """Whether a directory's file of this name would be read."""
-    path = PurePosixPath(name)
-    return path.suffix.lower() in FORMS and not any(part.startswith((".", "_")) for part in path.parts)
-
-
-def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a key is matched by a glob as a file's path is (`glob.glob`, `recursive`)."""
-    if not pattern or not parts:
-        return not parts and all(one == "**" for one in pattern)
-    hidden = parts[0].startswith(".")
-    if pattern[0] == "**":
-        return _matches(parts, pattern[1:]) or (not hidden and _matches(parts[1:], pattern))
-    if hidden and not pattern[0].startswith("."):
-        return False
-    return fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
-
-
-@contextmanager
-def alone(directory: Path, told: Callable[[], SaysoError] | None = None) -> Iterator[None]:
-    """Holds a directory for one process at a time. Raises what is `told` of one that another holds, or waits for it."""
-    while (held := _locked(directory, told)) is None:
-        continue  # whoever held it before removed it
-    try:
-        yield
-    finally:
-        os.close(held)
-
-
-def _locked(directory: Path, told: Callable[[], SaysoError] | None) -> int | None:
-    """The lock on a directory that there is; `None` if it is gone by the time it is locked."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise CorpusError(Problem(f"cannot be made: {error.strerror}", str(directory))) from error
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | (fcntl.LOCK_NB if told else 0))
-        if os.fstat(held).st_ino == directory.stat().st_ino:
-            return held
-    except FileNotFoundError:
-        pass
-    except BlockingIOError:
-        os.close(held)
-        assert told is not None
-        raise told() from None
-    os.close(held)
-    return None

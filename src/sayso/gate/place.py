@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from sayso.errors import CorpusError, EngineError, Problem
+from sayso.errors import CorpusError, EngineError, Problem, VerificationError
+from sayso.gate import attestation, manifest
 
 SYNCING = 8
 """So many files are waited for at once, for a disk is quicker about several."""
@@ -105,9 +106,29 @@ def _fresh(output: Path) -> Path:
 
 
 def check_free(output: Path) -> None:
-    """Raises CorpusError if there is something in the place of an output: a move would take that of an empty directory."""
+    """Raises CorpusError if there is something in the place of an output: a move would take that of an empty directory.
+
+    Or if the place is within another output, which would no longer be what its manifest says.
+    """
     if os.path.lexists(output):
-        raise CorpusError(f"the output `{output.name}` is there already; name another, or remove it")
+        raise CorpusError(f"the output `{manifest.named(output)}` is there already; name another, or remove it")
+    for directory in (output.parent.resolve() / output.name).parents:
+        if _is_output(directory):
+            raise CorpusError(
+                f"the output `{manifest.named(output)}` would be within the output `{manifest.named(directory)}`, which holds no files "
+                "but its own; name a directory outside it"
+            )
+
+
+def _is_output(directory: Path) -> bool:
+    """Whether a gate wrote a directory; a manifest of another kind is nothing to it."""
+    if os.path.lexists(directory / attestation.FILE):
+        return True
+    try:
+        manifest.read(directory)
+    except VerificationError:
+        return False
+    return True
 
 
 def encodable(path: Path) -> bool:

@@ -70,4 +70,6 @@ def _named(directory: Path) -> list[_Said]:
             for look in said["looks"]
         ]  # fmt: skip
     except (LookupError, TypeError, AttributeError) as error:
-        raise VerificationError(f"the manifest in `{directory.name}` holds something in another form") from error
+        raise VerificationError(
+            f"the manifest in `{manifest.named(directory)}` holds something in another form"
+        ) from error

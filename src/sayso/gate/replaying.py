@@ -46,7 +46,9 @@ def replay(
     try:
         return list(_differences(directory, corpus, said, reader, engine, choose, sample, scratch))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise VerificationError(f"the manifest in `{directory.name}` holds something in another form") from error
+        raise VerificationError(
+            f"the manifest in `{manifest.named(directory)}` holds something in another form"
+        ) from error
 
 
 def _differences(

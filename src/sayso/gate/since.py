@@ -58,18 +58,25 @@ def taken(
 
 def _read(directory: Path, reader: Reader) -> dict[str, Any]:
     """The manifest of an earlier output, signed by this ledger as it was or is."""
+    name = manifest.named(directory)
     try:
         said = manifest.read(directory)
+    except VerificationError as error:  # which says where it is, and that may be nobody's business here
+        told = f"`{name}` is no output of a gate: it holds no manifest of form `{manifest.FORM}`"
+        raise CorpusError(f"{told}; leave out `--since`") from error
+    try:
         signer = reader.journal.keys.signing().verifier
         stated = attestation.read((directory / attestation.FILE).read_bytes(), (signer,))
         with reader.journal.store.reading() as reading:
             seen = checkpoint.opened(stated.checkpoint, (signer,))
             check_not_older(reading, checkpoint.unverified(reading.checkpoint()), seen)
-    except (VerificationError, OSError) as error:
-        told = error if isinstance(error, VerificationError) else type(error).__name__
-        raise CorpusError(f"nothing can be taken from `{directory.name}`: {told}; leave out `--since`") from error
+    except VerificationError as error:
+        raise CorpusError(f"nothing can be taken from `{name}`: {error}; leave out `--since`") from error
+    except OSError as error:
+        told = error.strerror or type(error).__name__
+        raise CorpusError(f"the signed manifest in `{name}` cannot be read: {told}; leave out `--since`") from error
     if stated.manifest != said:
-        raise CorpusError(f"the manifest in `{directory.name}` is not the one that was signed; leave out `--since`")
+        raise CorpusError(f"the manifest in `{name}` is not the one that was signed; leave out `--since`")
     return said
 
 

@@ -288,16 +288,22 @@ def open_corpus(
     """
     said = manifest.read(directory)
     if said.get("kind") != "release":
-        raise VerificationError(f"`{directory.name}` is a replay, and nothing is trained on one; gate a release")
+        raise VerificationError(
+            f"`{manifest.named(directory)}` is a replay, and nothing is trained on one; gate a release"
+        )
     if said.get("emit") != KIND:
-        raise VerificationError(f"`{directory.name}` holds no selection; open it with `open_release`")
+        raise VerificationError(f"`{manifest.named(directory)}` holds no selection; open it with `open_release`")
     found = verify(directory, None, known)
     if found:
-        raise VerificationError(f"`{directory.name}` is not what its manifest says: {found[0]}; gate it again")
+        raise VerificationError(
+            f"`{manifest.named(directory)}` is not what its manifest says: {found[0]}; gate it again"
+        )
     try:
         return _corpus(directory, said, place, (purpose, recipient), now, at_once=at_once)
     except (KeyError, TypeError) as error:
-        raise VerificationError(f"the manifest in `{directory.name}` holds something in another form") from error
+        raise VerificationError(
+            f"the manifest in `{manifest.named(directory)}` holds something in another form"
+        ) from error
 
 
 def _corpus(
@@ -309,10 +315,10 @@ def _corpus(
         made, other = (
             f"`{purpose}` by `{recipient}`" for purpose, recipient in ((use["purpose"], use["recipient"]), asked)
         )
-        raise VerificationError(f"`{directory.name}` is for {made}, not for {other}; gate for that")
+        raise VerificationError(f"`{manifest.named(directory)}` is for {made}, not for {other}; gate for that")
     if not isinstance(said.get("valid_until"), str):
         raise VerificationError(
-            f"the manifest in `{directory.name}` does not say until when it is valid; gate it again"
+            f"the manifest in `{manifest.named(directory)}` does not say until when it is valid; gate it again"
         )
     sets = {one["input"]: one for one in said["outputs"] if one["kind"] == KIND}
     files = []

@@ -52,6 +52,23 @@ def check_free(address: Address, objects: Objects, *, resume: bool) -> None:
     taken = objects.seen(address) is not None
     if taken or any(one.key not in left for one in objects.below(address)):
         raise CorpusError(f"the output `{address}` is there already; name another, or remove it")
+    _check_outside(address, objects)
+
+
+def _check_outside(address: Address, objects: Objects) -> None:
+    """Raises CorpusError if a place is within another output, which would no longer be what its manifest says."""
+    parts = address.key.split("/")
+    for depth in range(len(parts)):
+        other = Address(address.bucket, "/".join(parts[:depth]))
+        said = None
+        # Whoever may not look above a place may write there all the same; and what is no JSON is no gate's.
+        with contextlib.suppress(RemoteError, msgspec.DecodeError):
+            said = msgspec.json.decode(objects.read(_at(other, manifest.FILE)) or b"null")
+        if isinstance(said, dict) and said.get("form") == manifest.FORM:
+            raise CorpusError(
+                f"the output `{address}` would be within the output `{other}`, which holds no files but its own; "
+                "name a place outside it"
+            )
 
 
 def upload(output: Path, address: Address, objects: Objects, token: str, *, threads: int, resume: bool) -> None:

@@ -46,7 +46,7 @@ def verify(directory: Path, inputs: Path | None = None, known: Collection[Verifi
         return [*_differences(directory, inputs, said), *_signature(directory, said, known)]
     except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
         raise VerificationError(
-            f"the manifest in `{directory.name}` lacks what one has, or holds it in another form ({error})"
+            f"the manifest in `{manifest.named(directory)}` lacks what one has, or holds it in another form ({error})"
         ) from error
 
 

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 from sayso.canonical import PREFIX, digest_file
 from sayso.consent.reader import Reader
 from sayso.errors import CorpusError, EngineError
-from sayso.gate.engine import Engine, Part, Question, View, Viewing
+from sayso.gate.engine import Engine, Question, View, Viewing
 from sayso.gate.inputs import open_inputs
 from sayso.gate.job import Job
-from sayso.gate.looks import Look, prepared
+from sayso.gate.looks import Look, asked, prepared
 from sayso.gate.outcome import Outcome, look_of, second_look, stated
 from sayso.gate.outcome import publish as put
 from sayso.gate.place import place
@@ -66,18 +66,10 @@ def _write(job: Job, table: str, look: Look, engine: Engine, viewing: Viewing, r
 
 def _question(job: Job, look: Look, engine: Engine, reader: Reader, work: Path) -> Question:
     files = open_inputs(job.inputs, job.columns, engine, work / "staged")
-    parts, at = [], 0
-    for file in files:
-        parts.append(Part(file.path, file.rows, at))
-        at += file.rows
-    reserving = look.view.context.policy.purposes.above(job.use.purpose)
-    question = Question(
-        tuple(part for part in parts if part.rows), job.columns, files[0].schema, look.pinned.snapshot, reserving,
-        False, reader.journal.id_type,
-    )  # fmt: skip
-    if not question.parts:
+    made, _ = asked(look, files, files[0].schema, job.columns, reader.journal.id_type)
+    if not made.parts:
         raise CorpusError("expected an example of the table with records in it, got files that hold none")
-    return question
+    return made
 
 
 def _put(made: View, work: Path) -> None:

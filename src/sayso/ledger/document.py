@@ -55,6 +55,8 @@ def checked(cls: type[Event], fields: dict[str, Any], id_type: IdType) -> Event:
         event = msgspec.convert(fields, cls)
     except msgspec.ValidationError as error:
         raise EventError(f"{KIND_OF[cls]}: {in_words(error)}") from error
+    except UnicodeEncodeError as error:
+        raise EventError(f"{KIND_OF[cls]}: expected text in Unicode, got half of a surrogate pair") from error
     return normalised(event, id_type)
 
 

@@ -85,7 +85,7 @@ def _read(envelope: bytes | str, payload_type: str) -> tuple[bytes, tuple[_Signa
         if isinstance(envelope, bytes):
             envelope.decode("utf-8")  # what no field takes is not looked at
         read = _DECODE(envelope)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise VerificationError("expected a DSSE envelope: JSON with payload, payloadType and signatures") from error
     payload = from_base64(read.payload)
     if payload is None:

@@ -6,6 +6,7 @@ the checkpoint cannot, and are never touched.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from sayso.ledger.log.note import VerifierKey
 from sayso.ledger.log.tiles import HEIGHT, LONGEST_ENTRY, WIDTH, Edge, Tile, levels
 from sayso.ledger.log.words import base64
 from sayso.ledger.rebuild import derived, derived_tiles, derived_tombstones, entries, first_difference
-from sayso.ledger.store import Store
+from sayso.ledger.store import Reading, Store
 
 EVENT, CHECKPOINT, TILES, FACTS, TOMBSTONES, STORE = "event", "checkpoint", "tiles", "facts", "tombstones", "store"
 SNAPSHOT = "snapshot"
@@ -52,49 +53,73 @@ class Fault(NamedTuple):
 def faults(store: Store, known: Collection[VerifierKey]) -> Iterator[Fault]:
     """Everything that does not agree, by part, each with the first position. Reads the whole ledger.
 
-    `known` are the keys that may have signed; without any, signatures are not looked at.
+    All of it is of one moment, whatever others write meanwhile; after a part that cannot be read, the rest is of a later
+    one. `known` are the keys that may have signed; without any, signatures are not looked at.
     """
-    read = _Entries(store)
-    for part, look in (
-        (STORE, lambda: (Fault(STORE, None, told) for told in store.integrity())),
-        (EVENT, read.faults),
-        (CHECKPOINT, lambda: _checkpoint(store, known, read.edge)),
-        (FACTS, lambda: _facts(store)),
-        (TOMBSTONES, lambda: _tombstones(store)),
-    ):
+    try:
+        yield from (Fault(STORE, None, told) for told in store.integrity())
+    except StoreError as error:
+        yield Fault(STORE, None, str(error))
+    left = deque((EVENT, CHECKPOINT, FACTS, TOMBSTONES))
+    edge = Edge()
+    while left:
         try:
-            yield from look()
-        except StoreError as error:
-            yield Fault(part, None, str(error))
+            with store.reading() as view:
+                look = _Look(view, store.id_type, store.origin, known, edge)
+                while left:
+                    yield from look.faults(left[0])
+                    left.popleft()
+        except StoreError as error:  # raised at the end of a view that failed
+            yield Fault(left.popleft(), None, str(error))
+
+
+class _Look:
+    """One view of a ledger, looked at part by part. `edge` becomes that of its entries."""
+
+    def __init__(self, view: Reading, id_type: IdType, origin: str, known: Collection[VerifierKey], edge: Edge) -> None:
+        self._view, self._id_type, self._origin, self._known, self._edge = view, id_type, origin, known, edge
+
+    def faults(self, part: str) -> Iterator[Fault]:
+        """What does not agree in a part."""
+        looks = {EVENT: self._events, CHECKPOINT: self._checkpoint, FACTS: self._facts, TOMBSTONES: self._tombstones}
+        try:
+            yield from looks[part]()
         except _UNREADABLE:
             yield Fault(part, None, _NOTHING.get(part, "they cannot be read"))
+
+    def _events(self) -> Iterator[Fault]:
+        return _Entries(self._view, self._id_type, self._edge).faults()
+
+    def _checkpoint(self) -> Iterator[Fault]:
+        return _checkpoint(self._view, self._origin, self._known, self._edge)
+
+    def _facts(self) -> Iterator[Fault]:
+        position = first_difference(self._view, self._id_type)
+        if position is not None:
+            yield Fault(FACTS, position, "they are not what the event says")
+
+    def _tombstones(self) -> Iterator[Fault]:
+        return _tombstones(self._view)
 
 
 _UNDERIVED = "they cannot be derived from events that cannot be read"
 _NOTHING = {FACTS: _UNDERIVED, TOMBSTONES: _UNDERIVED, CHECKPOINT: "there is none that can be read"}
 
 
-def _facts(store: Store) -> Iterator[Fault]:
-    position = first_difference(store)
-    if position is not None:
-        yield Fault(FACTS, position, "they are not what the event says")
-
-
 class _Entries:
     """One pass over the entries: whether each is as it was written, and whether the tiles are those that they make."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.edge = Edge()
+    def __init__(self, view: Reading, id_type: IdType, edge: Edge) -> None:
+        self._view, self._id_type, self.edge = view, id_type, edge
 
     def faults(self) -> Iterator[Fault]:
         """The first event, and the first tile, that is wrong."""
         wrong: Fault | None = None
         tile: Fault | None = None
         last = instant.EARLIEST
-        for expected, entry in enumerate(entries(self._store)):
+        for expected, entry in enumerate(entries(self._view)):
             try:
-                told, leaf = _wrong(entry, expected, last, self._store.id_type), entry.leaf
+                told, leaf = _wrong(entry, expected, last, self._id_type), entry.leaf
                 last = max(last, entry.recorded_at)
             except (*_UNREADABLE, StoreError):
                 told, leaf = "it cannot be read", bytes(HASH_BYTES)
@@ -112,7 +137,7 @@ class _Entries:
         """The first of the tiles that grew which is not what the store has."""
         for (level, index), made in sorted(self.edge.changed().items()):
             try:
-                held = self._store.tile(Tile(level, index, len(made) // HASH_BYTES))
+                held = self._view.tile(Tile(level, index, len(made) // HASH_BYTES))
             except _UNREADABLE:
                 held = b""
             if held != made:
@@ -126,7 +151,7 @@ class _Entries:
     def _beyond(self) -> Iterator[Fault]:
         """Tiles, or hashes in them, that no entries make."""
         size = self.edge.size
-        for level, index, hashes in self._store.tiles():
+        for level, index, hashes in self._view.tiles():
             fits = 0 <= level < levels(size) and index >= 0
             width = min(max((size >> (HEIGHT * level)) - index * WIDTH, 0), WIDTH) if fits else 0
             if hashes != width * HASH_BYTES or not width:
@@ -134,14 +159,14 @@ class _Entries:
                 return
 
 
-def _checkpoint(store: Store, known: Collection[VerifierKey], edge: Edge) -> Iterator[Fault]:
+def _checkpoint(view: Reading, origin: str, known: Collection[VerifierKey], edge: Edge) -> Iterator[Fault]:
     try:
-        text = store.checkpoint()
-        head = checkpoint.opened(text, known, store.origin) if known else checkpoint.unverified(text)
+        text = view.checkpoint()
+        head = checkpoint.opened(text, known, origin) if known else checkpoint.unverified(text)
     except VerificationError as error:
         yield Fault(CHECKPOINT, None, str(error))
         return
-    if head.origin != store.origin:
+    if head.origin != origin:
         yield Fault(CHECKPOINT, None, "it is of another log than the store says")
     elif head.size != edge.size:
         place = min(head.size, edge.size)
@@ -150,9 +175,9 @@ def _checkpoint(store: Store, known: Collection[VerifierKey], edge: Edge) -> Ite
         yield Fault(CHECKPOINT, None, "the events are not those that it was signed for")
 
 
-def _tombstones(store: Store) -> Iterator[Fault]:
-    said = dict(derived_tombstones(store))
-    held = store.tombstones()
+def _tombstones(view: Reading) -> Iterator[Fault]:
+    said = dict(derived_tombstones(view))
+    held = view.tombstones()
     differing = [said.get(key, held.get(key)) for key in said.keys() | held.keys() if said.get(key) != held.get(key)]
     if differing:
         position = min(one for one in differing if one is not None)

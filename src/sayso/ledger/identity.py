@@ -13,7 +13,8 @@ Id: TypeAlias = int | str
 """An id as the ledger holds it: an int of 64 bits, a string, or a UUID in its 36 lowercase characters."""
 
 LONGEST = 256
-_LEAST, _GREATEST = -(2**63), 2**63 - 1
+LEAST, GREATEST = -(2**63), 2**63 - 1
+"""Of int64 ids."""
 _DIGITS = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -53,7 +54,7 @@ def write(value: Id) -> str:
 def _read_int(value: object) -> int:
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
-    if type(value) is int and _LEAST <= value <= _GREATEST:
+    if type(value) is int and LEAST <= value <= GREATEST:
         return value
     raise EventError(f"expected an int64 id (a number, or its decimal digits), got {type(value).__name__}")
 

@@ -14,7 +14,7 @@ from sayso.ledger.identity import IdType
 from sayso.ledger.log.merkle import HASH_BYTES
 from sayso.ledger.log.tiles import WIDTH, Edge
 from sayso.ledger.log.words import from_base64
-from sayso.ledger.store import Reading, Store, Tombstone
+from sayso.ledger.store import Reading, Tombstone
 
 _FULL = WIDTH * HASH_BYTES
 _AT_ONCE = 10_000
@@ -63,22 +63,17 @@ def derived_tombstones(reading: Reading) -> Iterator[Tombstone]:
                 yield Tombstone(key, entry.position)
 
 
-def held(store: Store) -> Iterator[Fact]:
-    """The facts that the store holds, in order, with the place among an event's facts left out of the row."""
-    payloads = store.payloads()
-    for batch in store.facts():
-        for row in batch.to_pylist():
-            payload = payloads[row.pop("code")]
-            yield Fact(first_row(row.pop("position")), payload=payload, **row)
-
-
-def first_difference(store: Store) -> int | None:
+def first_difference(reading: Reading, id_type: IdType) -> int | None:
     """The first position whose facts are not what its event says; `None` if all are.
 
-    Reads the whole ledger. Raises StoreError.
+    Reads the whole ledger. The place among an event's facts is left out of the row. Raises StoreError.
     """
-    said = (fact._replace(row=first_row(fact.position)) for fact in derived(store, store.id_type))
-    for one, other in zip_longest(said, held(store)):
-        if one != other:
+    said, held = derived(reading, id_type), reading.every_fact()
+    for one, other in zip_longest(said, held):
+        if one is None or other is None or _placed(one) != _placed(other):
             return min(fact.position for fact in (one, other) if fact is not None)
     return None
+
+
+def _placed(fact: Fact) -> Fact:
+    return fact._replace(row=first_row(fact.position))

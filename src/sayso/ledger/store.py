@@ -77,6 +77,12 @@ class Reading(Protocol):
     def facts_naming(self, other: Id) -> list[Fact]:
         """The facts in whose `other` this id stands, in order of row."""
 
+    def tiles(self) -> Iterator[tuple[int, int, int]]:
+        """The level, index and number of bytes of every tile."""
+
+    def every_fact(self) -> Iterator[Fact]:
+        """Every fact, in order of row."""
+
     def entombed(self) -> int:
         """How many tombstones there are."""
 
@@ -134,9 +140,6 @@ class Store(Reading, Protocol):
 
     def reading(self) -> AbstractContextManager[Reading]:
         """One unchanging view of the ledger for as long as the block lasts."""
-
-    def tiles(self) -> Iterator[tuple[int, int, int]]:
-        """The level, index and number of bytes of every tile."""
 
     def integrity(self) -> Iterator[str]:
         """What the store itself finds wrong with its tables: pages, indexes, references, counts of payloads."""

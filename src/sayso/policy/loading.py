@@ -31,6 +31,8 @@ def examine(text: str | bytes, file: str | None = None) -> Report:
 
 def examine_source(source: Source) -> Report:
     """As `examine`, of a document that stands in another file: its data, with the places that it has there."""
+    if source.data is not None and not _is_policy(source.data):
+        return Report(None, (_no_policy(source),), ())
     document = parse(source)
     if document is None:
         return Report(None, _ordered(source.problems), ())
@@ -41,6 +43,20 @@ def examine_source(source: Source) -> Report:
         return Report(None, errors, ())
     in_order = tuple(sorted(policy.versions, key=lambda version: version.effective))
     return Report(replace(policy, versions=in_order), (), _ordered(findings.warnings))
+
+
+def _is_policy(data: Any) -> bool:
+    """Whether it was meant to be a policy: it says so, or has some of the keys that one must have."""
+    needed = {name for name, one in Document.model_fields.items() if one.is_required()}
+    return isinstance(data, dict) and ("sayso" in data or len(needed & data.keys()) > 1)
+
+
+def _no_policy(source: Source) -> Problem:
+    """What is said of any other file, of which nothing is repeated: it may be a letter."""
+    kinds: dict[type, str] = {dict: "a mapping of other keys", list: "a list"}
+    found = kinds.get(type(source.data), "a single value")
+    message = f"expected a policy, a mapping with the keys `sayso`, `platform`, `purposes` and others, got {found}"
+    return source.problem((), message, "is this the right file?")
 
 
 def loads(text: str | bytes, file: str | None = None) -> Policy:

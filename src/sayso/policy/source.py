@@ -38,6 +38,7 @@ _NULL = {"", "~", "null", "Null", "NULL"}
 _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}", re.ASCII)
+_OURS = re.compile(r"""^[\s{"']*sayso["']?\s*:""", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Source:
 
     `lost` are names that were there but could not be read: nothing is said of what refers to them. `doubtful` are the
     parts (a rule, a notice) of which something could not be read: of them only what refers to nothing is said.
+    `ours` is whether the text has the key `sayso`: any other may be anything, such as a letter, and is not repeated.
     """
 
     file: str | None
@@ -63,6 +65,12 @@ class Source:
     problems: list[Problem] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     doubtful: set[Path] = field(default_factory=set)
+    ours: bool = True
+
+    def got(self, value: object, otherwise: str = "") -> str:
+        """The offending input, as a message ends with it; or `otherwise` where it may be somebody's."""
+        told = f"`{shown(value)}`" if self.ours else otherwise
+        return f", got {told}" if told else ""
 
     def problem(self, path: Path, message: str, remedy: str | None = None, *, key: bool = False) -> Problem:
         """A problem at the value (or key) of a path, or at the nearest thing above it that has a place."""
@@ -119,6 +127,7 @@ def read(text: str | bytes, file: str | None = None) -> Source:
             )
         )  # fmt: skip
         return source
+    source.ours = _OURS.search(decoded) is not None
     try:
         source.data = _build(YAML(typ="rt", pure=True).parse(decoded), source)
     except ReaderError as error:
@@ -133,7 +142,7 @@ def read(text: str | bytes, file: str | None = None) -> Source:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         offending = decoded.splitlines()[place[0] - 1 : place[0]]
-        message = f"expected YAML 1.2, got `{shown(offending[0].strip() if offending else '')}`"
+        message = f"expected YAML 1.2{source.got(offending[0].strip() if offending else '')}"
         source.problems.append(Problem(printable(f"{message}: {error.problem or 'it cannot be read'}"), file, *place))
     except (YAMLError, ValueError, ArithmeticError, LookupError) as error:
         kind = type(error).__name__
@@ -166,7 +175,9 @@ def _build(events: Iterator[Event], source: Source) -> Any:
         place = Place(event.start_mark.line + 1, event.start_mark.column + 1)
         documents += isinstance(event, DocumentStartEvent)
         waits = bool(above) and isinstance(above[-1].found, dict) and above[-1].key is None
-        refused = "one document, got a second after `---`" if documents > 1 else _refused(event, len(above), waits)
+        refused = (
+            "one document, got a second after `---`" if documents > 1 else _refused(event, len(above), waits, source)
+        )
         if refused is not None:
             source.problems.append(Problem(f"expected {refused}", source.file, place.line, place.column))
             return None
@@ -186,17 +197,17 @@ def _build(events: Iterator[Event], source: Source) -> Any:
     return data
 
 
-def _refused(event: Event, depth: int, waits: bool) -> str | None:
+def _refused(event: Event, depth: int, waits: bool, source: Source) -> str | None:
     """Why an event is allowed nowhere."""
     anchor, tag = getattr(event, "anchor", None), getattr(event, "ctag", None)
     if isinstance(event, AliasEvent):
-        return f"no alias, got `*{shown(anchor)}`; write out what is meant"
+        return f"no alias{source.got(f'*{anchor}')}; write out what is meant"
     if anchor is not None:
-        return f"no anchor, got `&{shown(anchor)}`; write out what is meant"
+        return f"no anchor{source.got(f'&{anchor}')}; write out what is meant"
     if tag is not None:
-        return f"no tag, got `{shown(tag)}`; put quotes around what is text"
+        return f"no tag{source.got(tag)}; put quotes around what is text"
     if isinstance(event, ScalarEvent) and _SURROGATE.search(event.value):
-        return f"characters of Unicode, got half of one in `{shown(event.value)}`"
+        return "characters of Unicode, got half of one" + (f" in `{shown(event.value)}`" if source.ours else "")
     if isinstance(event, SequenceStartEvent | MappingStartEvent) and depth >= MOST_DEPTH:
         return f"at most {MOST_DEPTH} levels, got one more"
     if isinstance(event, SequenceStartEvent | MappingStartEvent) and waits:
@@ -208,7 +219,7 @@ def _key(where: _Open, name: str, place: Place, source: Source) -> None:
     path = (*where.path, name)
     if path in source.keys:
         first = source.keys[path]
-        message = f"expected each key once, got `{shown(name)}` again (first in line {first.line})"
+        message = f"expected each key once{source.got(name, 'one')} again (first in line {first.line})"
         source.problems.append(Problem(message, source.file, place.line, place.column, "leave one of them out"))
         source.doubtful.add(part_of(path))
     source.keys.setdefault(path, place)

@@ -15,8 +15,8 @@ from psycopg.types.numeric import Int8BinaryDumper
 from sayso.errors import StoreBusyError, StoreError, UsageError
 from sayso.ledger.identity import IdType
 from sayso.stores import tables
+from sayso.stores.driver import Answer
 from sayso.stores.postgres_url import PostgresUrl
-from sayso.stores.session import Answer
 
 
 def connect(url: PostgresUrl, wait: float) -> psycopg.Connection[Any]:
@@ -43,7 +43,7 @@ MOST_HELD = 4
 
 
 class PostgresDriver:
-    """A `sayso.stores.session.Driver` over a connection."""
+    """A `sayso.stores.driver.Driver` over a connection."""
 
     among = "= ANY(?)"
 

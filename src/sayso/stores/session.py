@@ -6,9 +6,9 @@ The queries are the same for every database: what differs is behind `Driver`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from sayso import instant
 from sayso.errors import StoreError, VerificationError
@@ -18,9 +18,11 @@ from sayso.ledger.identity import Id
 from sayso.ledger.log.merkle import HASH_BYTES
 from sayso.ledger.log.tiles import Tile
 from sayso.ledger.store import Head, Oblivion, PartKey, Tombstone
+from sayso.stores.driver import Answer, Driver
 
 EVENTS_AT_ONCE = 1000
 KEYS_AT_ONCE = 500
+FACTS_AT_ONCE = 10_000
 CODES_KEPT = 65_536
 _FACTS = ("row", "party", "id", "at", "effective_at", "recorded_at", "code", "other")
 _FACT = f"SELECT {', '.join(_FACTS)} FROM facts"
@@ -33,8 +35,6 @@ _TILE = (
     "INSERT INTO tiles (level, place, hashes) VALUES (?, ?, ?)"
     " ON CONFLICT (level, place) DO UPDATE SET hashes = excluded.hashes"
 )
-Answer = Callable[[], list[tuple[Any, ...]]]
-"""Gives the rows of a query that was put."""
 
 
 class Left(NamedTuple):
@@ -51,31 +51,6 @@ class Begun(NamedTuple):
     checkpoint: str
     entombed: bool
     asked: dict[tuple[int, frozenset[Id]], Answer]
-
-
-class Driver(Protocol):
-    """One connection to a database, within a transaction. `?` marks a value in a query."""
-
-    among: str
-    """How a query says that what is before it is one of the values of a list, given as `listed` gives it."""
-
-    def listed(self, values: Sequence[Any]) -> Any:
-        """Several values as one, for `among`."""
-
-    def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The rows that a query gives."""
-
-    def ask(self, query: str, values: Sequence[Any] = ()) -> Answer:
-        """Puts a query whose rows are wanted later, so that the next need not wait for its answer."""
-
-    def run(self, query: str, several: Iterable[Sequence[Any]] = ((),)) -> None:
-        """Runs a query for each of several sequences of values."""
-
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Adds rows to a table. It may wait for the next query, or the end; so may `put`."""
-
-    def put(self, table: str, query: str, several: Sequence[Sequence[Any]]) -> None:
-        """Changes rows of a table, as `run` does; each must be another row."""
 
 
 class SqlReading:
@@ -187,6 +162,14 @@ class SqlReading:
     def facts_naming(self, other: Id) -> list[Fact]:
         """The facts in whose `other` this id stands, in order of row."""
         return self._facts(self._driver.rows(f"{_FACT} WHERE other = ? ORDER BY row", (other,)))
+
+    def every_fact(self) -> Iterator[Fact]:
+        """Every fact, in order of row, by the payloads as they are here, whatever was read of them before."""
+        payloads, last = self.payloads(), -1
+        while rows := self._driver.rows(f"{_FACT} WHERE row > ? ORDER BY row LIMIT ?", (last, FACTS_AT_ONCE)):
+            for row, party, one, at, effective, recorded, code, other in rows:
+                yield Fact(row, party, one, at, effective, recorded, payloads[code], other)
+            last = rows[-1][0]
 
     def payloads(self) -> dict[int, bytes]:
         """Every payload by its code."""
@@ -377,7 +360,7 @@ class SqlWriting(SqlReading):
         self._driver.run("DELETE FROM facts")
         self._driver.run("UPDATE payloads SET uses = 0")
         left = iter(facts)
-        while some := list(islice(left, 10_000)):
+        while some := list(islice(left, FACTS_AT_ONCE)):
             self._insert_facts(some)
         self._drop_unused()
 

@@ -62,6 +62,11 @@ class SqlStore(ABC):
         with self.reading() as session:
             return session.facts_naming(other)
 
+    def every_fact(self) -> Iterator[Fact]:
+        """Every fact, in order of row."""
+        with self.reading() as session:
+            yield from session.every_fact()
+
     def payloads(self) -> Mapping[int, bytes]:
         """Every payload of a fact, canonical JSON, by its code."""
         with self.reading() as session:

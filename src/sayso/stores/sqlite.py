@@ -20,9 +20,10 @@ from sayso.ledger.facts import COLUMNS
 from sayso.ledger.identity import IdType
 from sayso.stores import columns as facts_as_columns
 from sayso.stores import schema
+from sayso.stores.driver import Answer
 from sayso.stores.faults import reported
 from sayso.stores.schema import Founding
-from sayso.stores.session import Answer, Left, SqlReading, SqlWriting
+from sayso.stores.session import Left, SqlReading, SqlWriting
 from sayso.stores.sql import SqlStore
 
 APPLICATION_ID = 0x53617953
@@ -36,6 +37,9 @@ _MISCOUNTED = (
     " WHERE uses <> ifnull(used, 0) LIMIT 3"
 )
 
+_UNSCRUBBED = "INSERT INTO ledger VALUES ('unscrubbed', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+"""Said with an erasure, by the size of the ledger then, until the file holds nothing of it any more."""
+_SCRUBBED = "DELETE FROM ledger WHERE name = 'unscrubbed' AND value = ?"
 _GIVEN_OUT = (
     "SELECT NOT EXISTS (SELECT 1 FROM payloads) OR EXISTS (SELECT 1 FROM sqlite_sequence"
     " WHERE name = 'payloads' AND seq >= (SELECT max(code) FROM payloads))"
@@ -93,7 +97,7 @@ def open_ledger(path: Path, found_log: Callable[[], Founding], *, wait: float = 
 
 
 class SqliteDriver:
-    """A `sayso.stores.session.Driver` over a connection of Python's own driver."""
+    """A `sayso.stores.driver.Driver` over a connection of Python's own driver."""
 
     among = "IN (SELECT value FROM json_each(?))"
 
@@ -143,7 +147,6 @@ class SqliteStore(SqlStore):
         # Taken out of the pool by who writes first, and kept: the pool takes longer than a group's queries.
         self._writer: sa.Connection | None = None
         self._to_scrub = False
-        self._forgot = False
 
     @contextmanager
     def writing(self) -> Iterator[SqlWriting]:
@@ -160,9 +163,10 @@ class SqliteStore(SqlStore):
                 with _ending(driver):
                     session = SqlWriting(SqliteDriver(driver), self._known, left)
                     yield session
+                    if session.forgot:
+                        driver.execute(_UNSCRUBBED, (str(session.head().size),)).close()
             self._left = session.left()
             self._to_scrub |= session.forgot
-            self._forgot |= session.forgot
             if self._to_scrub:
                 self._scrub()
         finally:
@@ -215,11 +219,23 @@ class SqliteStore(SqlStore):
     def backup(self, path: Path) -> None:
         """Writes a copy, as of one moment, to a file that is not there yet; others may write meanwhile."""
         with appearing(path) as partial, reported(path), self._session(view=False) as driver:
-            driver.execute("VACUUM INTO ?", (str(partial),))
+            # As bytes, since the name of a file need not be text.
+            driver.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(partial),))
+            with (
+                closing(sqlite3.connect(partial)) as made,
+                made,
+            ):  # it is written anew, and holds nothing that was erased
+                made.execute("DELETE FROM ledger WHERE name = 'unscrubbed'")
 
     def unscrubbed(self) -> bool:
-        """Whether the files may still hold what this store erased."""
-        return self._to_scrub or self._forgot
+        """Whether the files may still hold what was erased, by whichever process."""
+        return self._to_scrub or self._erased_at() is not None
+
+    def _erased_at(self) -> str | None:
+        """The size of the ledger at the last erasure that was not scrubbed."""
+        with self._session() as driver:
+            found = driver.execute("SELECT value FROM ledger WHERE name = 'unscrubbed'").fetchone()
+        return None if found is None else str(found[0])
 
     def scrub(self) -> tuple[str, ...]:
         """Makes the files give up what was erased; what they do not give up is told of.
@@ -230,15 +246,19 @@ class SqliteStore(SqlStore):
         """
         with self._turn:
             try:
+                erased_at = self._erased_at()
                 with self._session(view=False) as driver:
                     driver.execute("PRAGMA temp_store = FILE").close()  # a ledger may be larger than memory
                     driver.execute("VACUUM").close()
                     driver.execute("PRAGMA temp_store = MEMORY").close()
             except StoreBusyError:
                 return ("unused parts of the file, while another process holds it",)
-            self._forgot = False
             self._scrub()
-            return ("the write-ahead log, until nobody reads an older view",) if self._to_scrub else ()
+            if self._to_scrub:
+                return ("the write-ahead log, until nobody reads an older view",)
+            with self._session(view=False) as driver:  # not if somebody was erased meanwhile
+                driver.execute(_SCRUBBED, (erased_at,)).close()
+            return ()
 
     @contextmanager
     def _session(self, *, view: bool = True) -> Iterator[sqlite3.Connection]:
