@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyspark
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sayso.engines import direct, sharing
@@ -29,6 +29,7 @@ from sayso.policy.facts import Record
 from tests import strategies
 from tests.compare import snapshot
 from tests.engines import asking
+from tests.searching import searched
 from tests.strategies import World
 
 ASKED = Columns((SubjectColumn("subjects"),), category="category", territory="territory")
@@ -130,7 +131,7 @@ WORLDS = strategies.worlds(accounts=False)
 LAYOUTS = st.sampled_from([(1, 0), (3, 0), (5, 0)])
 
 
-@settings(max_examples=25)
+@searched(25)
 @given(world=WORLDS, seed=st.integers(0, 2**32), layout=LAYOUTS)
 def test_of_records_of_several_subjects(
     duckdb: Any, place: Any, world: World, seed: int, layout: tuple[int, int]
@@ -138,7 +139,7 @@ def test_of_records_of_several_subjects(
     agree(duckdb, place(), world, strategies.many_records(world, seed, 300), layout, several=True)
 
 
-@settings(max_examples=25)
+@searched(25)
 @given(world=WORLDS, seed=st.integers(0, 2**32), layout=LAYOUTS, role=ROLES)
 def test_of_records_of_one_subject(
     duckdb: Any, place: Any, world: World, seed: int, layout: tuple[int, int], role: str | None

@@ -22,12 +22,12 @@ def frozen(value: Any) -> bytes:
     buffers: list[pickle.PickleBuffer] = []
     parts: list[Any] = [pickle.dumps(value, protocol=5, buffer_callback=buffers.append)]
     parts += [buffer.raw() for buffer in buffers]
-    lengths = [_LENGTH.pack(len(part)) for part in parts]
-    made = bytearray(b"".join([_LENGTH.pack(len(parts)), *lengths]))
+    made = [_LENGTH.pack(one) for one in (len(parts), *map(len, parts))]
+    at = _LENGTH.size * len(made)
     for part in parts:
-        made += b"\0" * (-len(made) % ALIGNED)
-        made += part
-    return bytes(made)
+        made += [b"\0" * (-at % ALIGNED), part]
+        at += -at % ALIGNED + len(part)
+    return b"".join(made)
 
 
 def mapped(path: Path) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as kinds
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql import types as t
 
@@ -63,10 +63,10 @@ class Files:
         if len(paths) == 1:
             row = f.col("_metadata.row_index") + firsts[0]
             return read.select("*", row.alias(ROW), f.lit(firsts[0]).cast("long").alias(FIRST))
-        listed = {_FILE: [_as_metadata(files[path]) for path in paths], FIRST: pa.array(firsts, pa.int64())}
-        named = f.broadcast(frame_of(session, pa.table(listed)))
-        placed = read.select("*", f.col("_metadata.row_index").alias(_PLACE), f.col("_metadata.file_path").alias(_FILE))
-        return placed.join(named, _FILE).withColumn(ROW, f.col(_PLACE) + f.col(FIRST)).drop(_FILE, _PLACE)
+        named, key = _named(session, [files[path] for path in paths], firsts)
+        placed = read.select("*", f.col("_metadata.row_index").alias(_PLACE), key)
+        numbered = placed.join(named, _FILE).withColumn(ROW, f.col(_PLACE) + f.col(_FIRST_OF_FILE))
+        return numbered.withColumnRenamed(_FIRST_OF_FILE, FIRST).drop(_FILE, _PLACE)
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,26 @@ class Table:
         """The records, numbered by file and place."""
         names = self.opened.columns if types is None else types.names
         firsts = [number << FILE_BITS for number in range(len(self.files))]
-        listed = {_FILE: [_as_metadata(name) for name in self.files], _FIRST_OF_FILE: pa.array(firsts, pa.int64())}
-        named = f.broadcast(frame_of(session, pa.table(listed)))
-        placed = self.opened.select(
-            *(f.col(quoted(name)) for name in names), f.col("_metadata.row_index").alias(_PLACE),
-            f.col("_metadata.file_path").alias(_FILE),
-        )  # fmt: skip
+        named, key = _named(session, self.files, firsts)
+        columns = (f.col(quoted(name)) for name in names)
+        placed = self.opened.select(*columns, f.col("_metadata.row_index").alias(_PLACE), key)
         numbered = placed.join(named, _FILE).withColumn(ROW, f.col(_PLACE) + f.col(_FIRST_OF_FILE))
         return numbered.withColumn(FIRST, f.lit(0).cast("long")).drop(_FILE, _PLACE, _FIRST_OF_FILE)
+
+
+def _named(session: SparkSession, files: Sequence[str], firsts: Sequence[int]) -> tuple[DataFrame, Column]:
+    """A frame of files by _FILE, each with its _FIRST_OF_FILE, to be sent to all; and the _FILE that a record is in.
+
+    That is a hash of the file's name which no other of them has: for each record a number is found sooner than a name.
+    """
+    listed = {"name": list(map(_as_metadata, files)), _FIRST_OF_FILE: pa.array(firsts, pa.int64())}
+    told = frame_of(session, pa.table(listed))
+    seed = 0
+    while True:
+        hashed = told.select(f.xxhash64("name", f.lit(seed)).alias(_FILE), _FIRST_OF_FILE).toArrow()
+        if len(hashed.column(_FILE).unique()) == len(set(files)):
+            return f.broadcast(frame_of(session, hashed)), f.xxhash64("_metadata.file_path", f.lit(seed)).alias(_FILE)
+        seed += 1
 
 
 def opened(session: SparkSession, source: str | DataFrame) -> tuple[Source, pa.Schema, int]:

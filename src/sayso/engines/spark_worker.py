@@ -23,9 +23,9 @@ from pyspark import SparkFiles, TaskContext
 from sayso.engines import direct, sharing
 from sayso.engines.forms import Forms
 from sayso.gate.engine import Part
-from sayso.gate.verdicts import Codec, Denials, Packed, Verdicts, canonical_codes
+from sayso.gate.verdicts import Codec, Denials, Packed, Verdicts, Written, canonical_codes
 from sayso.plan.direct import Direct
-from sayso.plan.index import Ints
+from sayso.plan.index import Codes, Ints
 from sayso.plan.lookup import Lookup
 from sayso.plan.several import Worst
 from sayso.plan.snapshot import Snapshot
@@ -49,6 +49,7 @@ records whose number is `row` without its last six bits are permitted. DENIED: `
 _NOTHING = np.empty(0, np.int64)
 _NO_DENIALS = Denials(_NOTHING, pa.nulls(0), pa.nulls(0))
 _SUFFIX = ".snapshot"
+TALLIED_AT_ONCE = 1 << 20
 _WORDS = ["reason", "rule", "territory", "category"]
 _MAPPED = 2
 """So many snapshots are kept open by a worker, and twice as many on the disk of its machine."""
@@ -242,7 +243,7 @@ def _read(task: Task, reader: direct.Reader) -> Iterator[_Records]:
 
 
 def _kept(decider: Decider, reader: direct.Reader, every: Iterable[_Records]) -> Iterator[pa.RecordBatch]:
-    counts = Counter[tuple[int, str | None, int]]()
+    tally = _Tally(decider.codec)
     with Forms(reader.ids) as forms:
         for records in every:
             said = _said(decider, reader, records, forms)
@@ -252,7 +253,8 @@ def _kept(decider: Decider, reader: direct.Reader, every: Iterable[_Records]) ->
             if len(denied):
                 data = packed(_rows(decider.codec, reader, records, said, denied))
                 yield _of_kind(DENIED, {"data": pa.array([data], pa.binary())})
-            _count(counts, decider.codec, reader, records, said)
+            tally.add(said.number, _territories(reader, records), records.first.to_numpy())
+    counts = tally.counts()
     if counts:
         numbers, written, firsts = zip(*counts, strict=True)
         columns = {"number": pa.array(numbers, pa.int64()), "written": pa.array(written, pa.string())}
@@ -308,17 +310,48 @@ def words(rows: Ints) -> tuple[Ints, Ints]:
     return word[firsts], np.bitwise_or.reduceat(bit, firsts).view(np.int64)
 
 
-def _count(
-    counts: Counter[tuple[int, str | None, int]], codec: Codec, reader: direct.Reader, records: _Records, said: _Said
-) -> None:
-    """Adds how many records of each file have each number."""
-    first = records.first.to_numpy()
-    starts = np.flatnonzero(np.append(True, first[1:] != first[:-1])).tolist() if len(first) else []
-    verdicts, territory = Verdicts(codec, said.number, _NO_DENIALS), reader.columns.territory
-    for start, stop in zip(starts, [*starts[1:], len(first)] if starts else [], strict=True):
-        written = None if territory is None else records.columns.column(territory).slice(start, stop - start)
-        for (number, on_record), many in verdicts.counts(start, stop, written).items():
-            counts[number, on_record, int(first[start])] += many
+def _territories(reader: direct.Reader, records: _Records) -> pa.Array | None:
+    name = reader.columns.territory
+    return None if name is None else records.columns.column(name)
+
+
+class _Tally:
+    """How many records of each file have each number, counted many at a time: one batch alone has thousands of numbers."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec, self._first, self._held = codec, 0, 0
+        self._numbers: list[Packed] = []
+        self._codes: list[Codes] = []
+        self._said: dict[str | None, int] = {None: 0}
+        self._counts = Counter[tuple[int, str | None, int]]()
+
+    def add(self, number: Packed, territories: pa.Array | None, first: Ints) -> None:
+        """Adds some records, each of the file whose `first` record has that number."""
+        codes = np.zeros(len(number), np.int32)
+        if territories is not None:
+            own, names = canonical_codes(territories)
+            codes = np.array([self._said.setdefault(name, len(self._said)) for name in names], np.int32)[own]
+        starts = np.flatnonzero(first[1:] != first[:-1]) + 1
+        for start, stop in zip([0, *starts], [*starts, len(first)], strict=True):
+            if start < stop and (first[start] != self._first or self._held > TALLIED_AT_ONCE):
+                self._count()
+                self._first = int(first[start])
+            self._numbers.append(number[start:stop])
+            self._codes.append(codes[start:stop])
+            self._held += stop - start
+
+    def counts(self) -> Counter[tuple[int, str | None, int]]:
+        """By number, the territory written on the record where the verdict is of it, and the first record of its file."""
+        self._count()
+        return self._counts
+
+    def _count(self) -> None:
+        if self._held:
+            written = Written(np.concatenate(self._codes), list(self._said))
+            verdicts = Verdicts(self._codec, np.concatenate(self._numbers), _NO_DENIALS, written)
+            for (number, on_record), many in verdicts.counts(0, self._held).items():
+                self._counts[number, on_record, self._first] += many
+        self._numbers, self._codes, self._held = [], [], 0
 
 
 def _of_kind(kind: int, columns: dict[str, pa.Array]) -> pa.RecordBatch:
