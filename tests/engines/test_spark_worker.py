@@ -17,7 +17,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sayso.engines import direct, sharing
+from sayso.engines import direct, sharing, spark_report
 from sayso.engines import spark_worker as worker
 from sayso.engines.duckdb import DuckDBEngine
 from sayso.engines.reading import shape_of
@@ -88,15 +88,19 @@ class Local(worker.Shared):
 def kept(batches: Iterator[pa.RecordBatch]) -> Any:
     """What is kept: the permitted rows, the denied ones with what is told of them, and the counts."""
     rows = pa.Table.from_batches(list(batches)).to_pylist()
-    words = [row for row in rows if row["kind"] == worker.WORD]
-    permitted = [word["row"] * 64 + bit for word in words for bit in range(64) if word["value"] >> bit & 1]
-    packed = [row["data"] for row in rows if row["kind"] == worker.DENIED]
-    denied = list(worker.unpacked([pa.RecordBatch.from_pydict({"data": pa.array(packed, pa.binary())})]))
+    words = unpacked(rows, worker.WORD)
+    permitted = [one[worker.WORD_OF] * 64 + bit for one in words for bit in range(64) if one[worker.BITS] >> bit & 1]
     counts: Counter[Any] = Counter()
     for row in rows:
         if row["kind"] == worker.COUNTED:
             counts[row["number"], row["written"], row["row"]] += row["value"]
-    return sorted(permitted), sorted((row for one in denied for row in one.to_pylist()), key=by_row), counts
+    return sorted(permitted), sorted(unpacked(rows, worker.DENIED), key=by_row), counts
+
+
+def unpacked(rows: list[dict[str, Any]], kind: int) -> list[dict[str, Any]]:
+    packed = [row["data"] for row in rows if row["kind"] == kind]
+    batches = worker.unpacked([pa.RecordBatch.from_pydict({"data": pa.array(packed, pa.binary())})])
+    return [row for batch in batches for row in batch.to_pylist()]
 
 
 def by_row(row: dict[str, Any]) -> int:
@@ -194,7 +198,7 @@ def test_a_worker_keeps_few_snapshots(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(worker, "_open", {})
     many: list[Any] = [worker.Shared(f"sayso-{number}", Sent([number])) for number in range(9)]
     assert [one.decider() for one in many] == [[number] for number in range(9)]
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.glob("*.snapshot"))) == 4
     assert many[0].decider() == [0]  # written again
     assert len(worker._open) == 2
 
@@ -214,8 +218,8 @@ def test_the_report_is_a_file_that_appears_whole(tmp_path: Path, monkeypatch: py
         "first": pa.array([0, 10, 10, 20]), "subject": pa.array([4, None, 5, 6]), "position": pa.array([9, None, None, 1]),
     })  # fmt: skip
     data = pa.RecordBatch.from_pydict({"data": pa.array([worker.packed(denied)], pa.binary())})
-    how = worker.Reporting(tmp_path, said, files, 20)
-    assert len(list(worker.report(how, [data]))) == 1
+    how = spark_report.Reporting(tmp_path, said, files, 20)
+    assert len(list(spark_report.report(how, [data]))) == 1
     (path,) = tmp_path.iterdir()
     assert path.name == "part-00003.parquet"
     rows = pa.parquet.read_table(path).to_pylist()
@@ -226,5 +230,5 @@ def test_the_report_is_a_file_that_appears_whole(tmp_path: Path, monkeypatch: py
     ]  # fmt: skip
     path.unlink()
     with pytest.raises(KeyError):  # a denial that nobody counted
-        list(worker.report(replace(how, said=said.slice(0, 1)), [data]))
+        list(spark_report.report(replace(how, said=said.slice(0, 1)), [data]))
     assert [one.name for one in tmp_path.iterdir() if not one.name.startswith(".")] == []

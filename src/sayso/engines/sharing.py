@@ -5,11 +5,14 @@ The file is a pickle whose buffers are out of band (PEP 574), each at a multiple
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import pickle
 import struct
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,14 @@ def mapped(path: Path) -> Any:
         parts.append(held[at : at + length])
         at += length
     return pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301  what the driver made, as every task is
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Waits until no other process of this machine is in the block with that file."""
+    with path.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def write(data: bytes, path: Path) -> None:

@@ -19,19 +19,20 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as f
 
-from sayso.engines import spark_worker
+from sayso.engines import spark_report
 from sayso.engines.spark_session import INSTANTS_WRITTEN, setting, spark_errors
 from sayso.engines.spark_sources import FIRST, ROW, Source
 from sayso.engines.spark_sql import quoted
-from sayso.engines.spark_verdicts import BITS, WORD_OF, Kept, keeping, of_rows
+from sayso.engines.spark_verdicts import Kept, keeping, of_rows
 from sayso.engines.spark_views import Views, frame_of, in_arrow
-from sayso.engines.spark_worker import Reporting
+from sayso.engines.spark_worker import BITS, WORD_OF
 from sayso.errors import EngineError
 from sayso.gate.engine import Part, Question
 from sayso.gate.output import DENIED, PERMITTED
 
 RECORDS_A_COPY = 1_000_000_000
 """So many records' bits at most are sent to every executor at a time."""
+_LAST = (1 << 63) - 1
 _COMPRESSIONS = {"UNCOMPRESSED": "none", "LZ4": "lz4_raw", "LZ4_RAW": "lz4_raw"}
 
 
@@ -72,14 +73,14 @@ class KeptVerdicts:
             later = f.when(f.col(WORD_OF) == since >> 6, f.col(BITS).bitwiseAND(-1 << (since & 63))).otherwise(
                 f.col(BITS)
             )
-            words = self.kept.words.where(f.col(WORD_OF) >= since >> 6)
+            words = self.kept.words(since >> 6, _LAST)
             return _sum(words, f.bit_count(later))
 
     def revoked(self, later: KeptVerdicts) -> int:
         """How many records are permitted here that are not `later`."""
         with spark_errors("run the plan"):
-            now = later.kept.words.groupBy(WORD_OF).agg(f.bit_or(BITS).alias("now"))
-            words = self.kept.words.join(now, WORD_OF, "left")
+            now = later.kept.words(0, _LAST).groupBy(WORD_OF).agg(f.bit_or(BITS).alias("now"))
+            words = self.kept.words(0, _LAST).join(now, WORD_OF, "left")
             lost = f.col(BITS).bitwiseAND(f.bitwise_not(f.coalesce(f.col("now"), f.lit(0).cast("long"))))
             return _sum(words, f.bit_count(lost))
 
@@ -115,8 +116,8 @@ class KeptVerdicts:
             self.denied_records(report, until).write.option(_SUCCESS, "false").parquet(str(into))
             return
         into.mkdir()
-        how = Reporting(into.absolute(), report, self._files(), until if self.question.parts else None)
-        in_arrow(self.kept.packed, lambda batches: spark_worker.report(how, batches), "partition long").collect()
+        how = spark_report.Reporting(into.absolute(), report, self._files(), until if self.question.parts else None)
+        in_arrow(self.kept.packed, lambda batches: spark_report.report(how, batches), "partition long").collect()
 
     def save(self, name: str, until: int) -> int:
         """Makes a table of the catalogue of the permitted records, and says how many it has."""
@@ -144,10 +145,9 @@ class KeptVerdicts:
 
     def permitted_records(self, asked: Question, *, held: bool = False) -> DataFrame:
         """The permitted records of some parts, with the columns that they came with."""
-        words = self.kept.words
-        if asked is not self.question:
-            first, last = asked.parts[0], asked.parts[-1]
-            words = words.where(f.col(WORD_OF).between(first.first >> 6, (last.first + last.rows - 1) >> 6))
+        parts = asked.parts
+        first, last = (parts[0].first, parts[-1].first + parts[-1].rows) if parts else (0, _LAST)
+        words = self.kept.words(first >> 6, last >> 6)
         if held:
             words = words.localCheckpoint(eager=True)
         whole = self.source.rows(self.views.session, asked)

@@ -19,6 +19,7 @@ from sayso.errors import EngineError
 
 SETTINGS: Mapping[str, str] = {
     "spark.app.name": "sayso",
+    "spark.broadcast.compress": "false",  # a snapshot is numbers that hardly shrink
     "spark.driver.maxResultSize": "0",  # what comes to the driver is bounded by the records of a query
     "spark.log.level": "OFF",  # it may quote a record; what goes wrong is raised
     "spark.sql.session.timeZone": "UTC",

@@ -31,15 +31,14 @@ from sayso.engines.reading import corpus_schema, shape_of
 from sayso.engines.spark_session import setting
 from sayso.engines.spark_sources import FIRST, Files, Source, reading
 from sayso.engines.spark_sql import Spark, quoted
-from sayso.engines.spark_views import Views, in_arrow
-from sayso.engines.spark_worker import COUNTED, DENIED, WORD, Decider, Shared, Task
+from sayso.engines.spark_views import Views, frame_of, in_arrow
+from sayso.engines.spark_worker import BITS, COUNTED, DENIED, WORD, WORD_OF, Decider, Shared, Task
 from sayso.errors import EngineError
 from sayso.gate.columns import Columns, SubjectColumn
 from sayso.gate.engine import Question
 from sayso.gate.verdicts import Codec, chunks
 from sayso.plan.gate import Packing, Shape, packed, verdicts
 
-WORD_OF, BITS = "sayso word", "sayso bits"
 BATCH = "spark.sql.execution.arrow.maxRecordsPerBatch"
 RECORDS_A_BATCH = 65_536
 RECORDS_A_TASK = 1_000_000
@@ -50,15 +49,15 @@ class Kept:
     """The verdicts on a corpus. Each row number is that of a record; `first` that of the first record of its file.
 
     counts: how many `records` have each `number` (packed), with the territory `written` on them where the verdict is of
-    it, by `first`; in parts, to be added up. words: of 64 records each (WORD_OF) the BITS that are permitted; in parts
-    too, of which none has a bit of another's.
+    it, by `first`; in parts, to be added up. words: of 64 records each (WORD_OF), from one word to another, the BITS that
+    are permitted; in parts too, of which none has a bit of another's.
     denied: `row`, `number`, `written`, `first`, `subject`, `position` and, where there is one, `key`. rows: all of that
     for every record, and whether it is `permitted`; computed when asked for. packed: the denied once more, as the `data`
     of `spark_worker`, where executors have this package.
     """
 
     counts: DataFrame
-    words: DataFrame
+    words: Callable[[int, int], DataFrame]
     denied: DataFrame
     rows: Callable[[], DataFrame]
     packed: DataFrame | None = None
@@ -69,7 +68,11 @@ def of_rows(rows: DataFrame) -> Kept:
     bit = f.expr("shiftleft(1L, CAST(row & 63 AS INT))")
     words = rows.where("permitted").groupBy(f.shiftright("row", 6).alias(WORD_OF)).agg(f.bit_or(bit).alias(BITS))
     counts = rows.groupBy("number", "written", "first").agg(f.count("*").alias("records"))
-    return Kept(counts, words, rows.where(~f.col("permitted")).drop("permitted"), lambda: rows)
+
+    def within(first: int, last: int) -> DataFrame:
+        return words.where(f.col(WORD_OF).between(first, last))
+
+    return Kept(counts, within, rows.where(~f.col("permitted")).drop("permitted"), lambda: rows)
 
 
 @contextmanager
@@ -104,11 +107,18 @@ def _in_arrow(session: SparkSession, source: Source, question: Question, decider
             frame = in_arrow(read, lambda batches: spark_worker.kept(shared, reader, batches), _KEPT)
         frame = frame.persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        words = frame.where(f.col("kind") == WORD).select(f.col("row").alias(WORD_OF), f.col("value").alias(BITS))
         first, records = f.col("row").alias("first"), f.col("value").alias("records")
         counts = frame.where(f.col("kind") == COUNTED).select("number", "written", first, records)
         packed = frame.where(f.col("kind") == DENIED).select("data")
         denied = t.StructType([one for one in rows if one.name != "permitted"])
+
+        def words(first: int, last: int) -> DataFrame:
+            # They go to the driver in any case, to be sent to all.
+            asked = (f.col("kind") == WORD) & (f.col("row") <= last) & (f.col("value") >= first)
+            data = frame.where(asked).select("data").toArrow()
+            held = pa.Table.from_batches(spark_worker.unpacked(data.to_batches()), _WORDS)
+            return frame_of(session, held)
+
         yield Kept(
             counts, words, in_arrow(packed, spark_worker.unpacked, denied),
             lambda: in_arrow(read, lambda batches: spark_worker.told(shared, reader, batches), rows), packed,
@@ -201,6 +211,7 @@ def _id_of(subjects: t.DataType) -> t.DataType:
     return subjects.elementType["id"].dataType
 
 
+_WORDS = pa.schema([(WORD_OF, pa.int64()), (BITS, pa.int64())])
 _KEPT = t.StructType([t.StructField("kind", t.ByteType()), *from_arrow_schema(spark_worker.KEPT)])
 
 

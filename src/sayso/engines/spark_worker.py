@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pyarrow.types as kinds
-from pyspark import SparkFiles, TaskContext
+from pyspark import SparkFiles
 
 from sayso.engines import direct, sharing
 from sayso.engines.forms import Forms
@@ -32,7 +31,7 @@ from sayso.plan.snapshot import Snapshot
 from sayso.policy.verdict import Outcome
 
 COUNTED, WORD, DENIED = range(3)
-"""What a row that is kept says: how many records have a verdict, which of 64 are permitted, or why one is denied."""
+"""What a row that is kept says: how many records have a verdict, which are permitted, or why some are denied."""
 KEPT = pa.schema(
     [
         ("row", pa.int64()),
@@ -43,14 +42,17 @@ KEPT = pa.schema(
     ]
 )
 """The columns that are kept, beside the `kind`. COUNTED: how many records (`value`) of the file whose first record is `row`
-have a packed `number`, with the territory `written` on them where it is of that. WORD: which (bits of `value`) of the 64
-records whose number is `row` without its last six bits are permitted. DENIED: `data` is a batch of denied records.
+have a packed `number`, with the territory `written` on them where it is of that. WORD: `data` is a batch of words, from
+number `row` to number `value`. DENIED: `data` is a batch of denied records.
+"""
+WORD_OF, BITS = "sayso word", "sayso bits"
+"""The columns of words: the number of a word, which is that of each of its 64 records without the last six bits, and
+which of them are permitted.
 """
 _NOTHING = np.empty(0, np.int64)
 _NO_DENIALS = Denials(_NOTHING, pa.nulls(0), pa.nulls(0))
 _SUFFIX = ".snapshot"
 TALLIED_AT_ONCE = 1 << 20
-_WORDS = ["reason", "rule", "territory", "category"]
 _MAPPED = 2
 """So many snapshots are kept open by a worker, and twice as many on the disk of its machine."""
 _open: dict[str, Decider] = {}
@@ -94,12 +96,13 @@ class Shared:
 
     def _mapped(self, folder: Path) -> Decider:
         path = folder / f"{self.name}{_SUFFIX}"
-        if not path.exists():
-            sharing.write(self.data.value, path)
-            # Whoever has an older one open keeps it; whoever asks for it again writes it again.
-            for old in sorted(folder.glob(f"*{_SUFFIX}"), key=lambda one: one.stat().st_mtime)[: -2 * _MAPPED]:
-                old.unlink(missing_ok=True)
-        made: Decider = sharing.mapped(path)
+        with sharing.alone(folder / "sayso.lock"):  # of the many that begin at once, one writes it
+            if not path.exists():
+                sharing.write(self.data.value, path)
+                # Whoever has an older one open keeps it; whoever asks for it again writes it again.
+                for old in sorted(folder.glob(f"*{_SUFFIX}"), key=lambda one: one.stat().st_mtime)[: -2 * _MAPPED]:
+                    old.unlink(missing_ok=True)
+            made: Decider = sharing.mapped(path)
         return made
 
 
@@ -157,70 +160,10 @@ def told(shared: Shared, reader: direct.Reader, batches: Iterable[pa.RecordBatch
 
 
 def unpacked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The denied records of the kept `data`."""
+    """The rows of the kept `data`."""
     for batch in batches:
         for data in batch.column("data"):
             yield from pa.ipc.open_stream(data.as_buffer())
-
-
-@dataclass(frozen=True)
-class Reporting:
-    """How the report of denied records is written, into a `folder`: `said` is what `engine.REPORT` says of each kind of
-    denial, `files` which `input` begins at which `first` row. Rows from `until` on are none of the corpus.
-    """
-
-    folder: Path
-    said: pa.Table
-    files: pa.Table
-    until: int | None
-
-
-def report(how: Reporting, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Writes the denied records of the kept `data` as a file of the report, which appears when it is whole."""
-    context, writer = TaskContext.get(), None
-    assert context is not None
-    name = f"part-{context.partitionId():05}.parquet"
-    partial = how.folder / f".{name}.{context.taskAttemptId()}"
-    try:
-        for batch in unpacked(batches):
-            table = _reported(how, pa.Table.from_batches([batch]))
-            writer = writer or pq.ParquetWriter(partial, table.schema, use_dictionary=["input", *_WORDS])
-            writer.write_table(table)
-    finally:
-        if writer is not None:
-            writer.close()
-    if writer is not None:
-        partial.replace(how.folder / name)
-    yield pa.RecordBatch.from_pydict({"partition": [context.partitionId()]})
-
-
-def _reported(how: Reporting, denied: pa.Table) -> pa.Table:
-    if how.until is not None:
-        denied = denied.filter(pc.less(denied.column("row"), how.until))
-    said = _kinds(how.said, denied.column("number"), denied.column("written"))
-    inputs = pc.index_in(denied.column("first"), how.files.column("first"))
-    columns = {"key": denied.column("key")} if "key" in denied.column_names else {}
-    columns |= {
-        "input": how.files.column("input").take(inputs),
-        "row": pc.subtract(denied.column("row"), denied.column("first")),
-        **{word: how.said.column(word).take(said) for word in _WORDS},
-        "subject": denied.column("subject"), "position": denied.column("position"),
-    }  # fmt: skip
-    return pa.table(columns)
-
-
-def _kinds(said: pa.Table, number: pa.ChunkedArray, written: pa.ChunkedArray) -> pa.Array:
-    """Which row of `said` each denial is told by: that of its number and of the territory written on the record."""
-    places = {
-        pair: place
-        for place, pair in enumerate(zip(*(said.column(of).to_pylist() for of in ("number", "written")), strict=True))
-    }
-    encoded = written.combine_chunks().dictionary_encode()
-    texts = [*encoded.dictionary.to_pylist(), None]
-    code = encoded.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)
-    pairs, which = np.unique(number.to_numpy() * len(texts) + code, return_inverse=True)
-    found = [places[pair // len(texts), texts[pair % len(texts)]] for pair in pairs.tolist()]
-    return pa.array(np.array(found, np.int64)[which])
 
 
 def version(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -248,7 +191,10 @@ def _kept(decider: Decider, reader: direct.Reader, every: Iterable[_Records]) ->
         for records in every:
             said = _said(decider, reader, records, forms)
             word, bits = words(records.row.to_numpy()[said.permitted])
-            yield _of_kind(WORD, {"row": pa.array(word), "value": pa.array(bits)})
+            if len(word):
+                held = pa.RecordBatch.from_pydict({WORD_OF: pa.array(word), BITS: pa.array(bits)})
+                ends = {"row": pa.array(word[:1]), "value": pa.array(word[-1:])}
+                yield _of_kind(WORD, ends | {"data": pa.array([packed(held)], pa.binary())})
             denied = np.flatnonzero(~said.permitted)
             if len(denied):
                 data = packed(_rows(decider.codec, reader, records, said, denied))
