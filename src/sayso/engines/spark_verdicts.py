@@ -41,7 +41,7 @@ from sayso.plan.gate import Packing, Shape, packed, verdicts
 
 BATCH = "spark.sql.execution.arrow.maxRecordsPerBatch"
 RECORDS_A_BATCH = 65_536
-RECORDS_A_TASK = 1_000_000
+RECORDS_A_TASK, TASKS_TOGETHER, TASKS_A_CORE = 1_000_000, 16, 3
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,9 @@ def _in_arrow(session: SparkSession, source: Source, question: Question, decider
     with setting(session, BATCH, str(RECORDS_A_BATCH)):
         if isinstance(source, Files) and direct.suits(question, Spark()) and _is_plain_key(question):
             own, tasks = direct.Reader.of(question), _tasks(question, read)
-            numbers = session.range(0, len(tasks), 1, len(tasks))
+            # Each of Spark's tasks takes a tenth of a second, in which a worker decides half a million records.
+            most = max(TASKS_A_CORE * session.sparkContext.defaultParallelism, len(tasks) // TASKS_TOGETHER)
+            numbers = session.range(0, len(tasks), 1, min(len(tasks), most))
             frame = in_arrow(numbers, lambda batches: spark_worker.kept_of(shared, own, tasks, batches), _KEPT)
         else:
             frame = in_arrow(read, lambda batches: spark_worker.kept(shared, reader, batches), _KEPT)
