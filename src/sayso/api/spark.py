@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from sayso import wiring
 from sayso.api import remote, sources
+from sayso.api.asking import job_of
+from sayso.api.expecting import expecting
 from sayso.api.gating import MOST_CANARIES
-from sayso.api.given import Instant, instant_of
-from sayso.api.policies import PolicyLike, policy_of
+from sayso.api.given import Instant
+from sayso.api.policies import PolicyLike
 from sayso.api.sources import Gated
 from sayso.errors import UsageError
 from sayso.gate import distributed
-from sayso.gate.columns import Columns, columns_from_yaml
+from sayso.gate.columns import Columns
 from sayso.gate.engine import Decided, Progress, silent
-from sayso.gate.job import Job
 from sayso.gate.output import DENIED, PERMITTED
-from sayso.policy.facts import Use
 
 if TYPE_CHECKING:
     from sayso.api.ledger import Ledger
@@ -41,6 +41,7 @@ def session(master: str, settings: Mapping[str, str] | None = None) -> Iterator[
         started.stop()
 
 
+@expecting
 def gate(
     session: Any,
     ledger: Ledger,
@@ -76,16 +77,12 @@ def gate(
     remote.check_here(*paths, into)
     if canaries and held is not None:
         raise UsageError("canaries are planted beside files; leave them out, or gate files")
-    release = at is None and position is None and policy is None
-    mapped = columns if isinstance(columns, Columns) else columns_from_yaml(Path(columns))
-    use = Use(purpose, recipient, ledger.parts.present() if at is None else instant_of(at))
-    output = None if into is None or dry_run else Path(into)
-    job = Job(
-        use=use, release=release, inputs=paths, columns=mapped, output=output, policy=policy_of(policy),
-        position=position, canaries=canaries,
+    parts, output = ledger.parts, None if into is None or dry_run else Path(into)
+    job = job_of(
+        parts, purpose=purpose, recipient=recipient, columns=columns, at=at, position=position, policy=policy,
+        inputs=paths, output=output, canaries=canaries,
     )  # fmt: skip
     cluster, corpus = wiring.spark_engine(session, held)
-    parts = ledger.parts
     saved: list[str] = []
 
     def save(decided: Decided, until: int) -> dict[str, Any]:
@@ -103,7 +100,7 @@ def gate(
             if dry_run:
                 return Gated(None, None, manifest, None)
             if output is None:
-                frames = made.decided.frames(made.report, made.valid_until if release else None, made.records)
+                frames = made.decided.frames(made.report, made.valid_until if job.release else None, made.records)
                 return Gated(*frames, manifest, None)
     except BaseException:
         for name in saved:

@@ -118,6 +118,8 @@ class KeptVerdicts:
         into.mkdir()
         how = spark_report.Reporting(into.absolute(), report, self._files(), until if self.question.parts else None)
         in_arrow(self.kept.packed, lambda batches: spark_report.report(how, batches), "partition long").collect()
+        if not any(into.iterdir()):  # nothing is denied: a file says so, with the columns of a report
+            self.denied_records(report, until).write.mode("append").option(_SUCCESS, "false").parquet(str(into))
 
     def save(self, name: str, until: int) -> int:
         """Makes a table of the catalogue of the permitted records, and says how many it has."""
