@@ -64,11 +64,12 @@ torture: SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 torture: jdk setup
 	JAVA_HOME=$$(sh requirements/jdk.sh) $(PYTEST) --hypothesis-profile=torture -m 'torture or hypothesis'
 
-bench: setup
+bench: jdk setup
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.log
 	$(BIN)/python -m benchmarks.selections
 	$(BIN)/python -m benchmarks.subjects
+	JAVA_HOME=$$(sh requirements/jdk.sh) $(BIN)/python -m benchmarks.spark
 
 # One resolution for all three Pythons; needs uv. Review the difference before you commit it.
 lock:

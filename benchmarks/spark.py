@@ -21,6 +21,11 @@ from sayso.gate import distributed, snapshots
 from sayso.gate.job import Job
 from sayso.policy.facts import Use
 
+WAYS = {
+    "place": "decided by place",
+    "joins": "decided by joins, the snapshot sent to all",
+    "shuffled": "decided by joins, the snapshot shuffled",
+}
 PURPOSE = data.USES["a sixth"]
 
 
@@ -34,7 +39,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=data.FOLDER)
     parser.add_argument("--master", default=f"local[{os.cpu_count()}]")
     parser.add_argument("--memory", default="6g", help="of the driver, which is all of Spark on a local master")
-    parser.add_argument("--broadcast", type=int, action="append", help="of how many subjects a snapshot is sent to all")
+    parser.add_argument("--only", action="append", choices=list(WAYS), help="how records are decided")
     given = parser.parse_args()
     scale = data.Scale(given.records, given.subjects, given.files)
     corpus, ledger = data.corpus(scale, given.folder), data.ledger(scale, given.folder)
@@ -51,13 +56,15 @@ def main() -> None:
             session.read.parquet(str(corpus)).write.parquet(str(into))
             return 0.0
 
-        def gated(broadcast: int) -> Callable[[Path], float]:
+        def gated(way: str) -> Callable[[Path], float]:
             def run(into: Path) -> float:
                 job = Job(
                     Use(PURPOSE, data.RECIPIENT, data.AT), False, (str(corpus),), data.COLUMNS, into,
                     position=pinned.position, snapshot=pinned,
                 )  # fmt: skip
-                engine = SparkEngine(session, broadcast=broadcast)
+                engine = SparkEngine(
+                    session, arrow=way == "place", broadcast=0 if way == "shuffled" else scale.subjects
+                )
                 with distributed.run(job, engine, DuckDBEngine(), opened.parts.reader, now=lambda: data.AT) as made:
                     counts = made.outcome.manifest["counts"]
                 return float(counts["denied"] / counts["records"])
@@ -70,11 +77,10 @@ def main() -> None:
             "| figure | wall | target |\n| --- | --- | --- |",
             flush=True,
         )
-        for broadcast in given.broadcast or [scale.subjects, 0]:
-            ratio, gate, copy, denied = _pairs(gated(broadcast), plain, given.pairs, corpus.parent)
-            how = "broadcast" if broadcast >= scale.subjects else "shuffled"
+        for way in given.only or WAYS:
+            ratio, gate, copy, denied = _pairs(gated(way), plain, given.pairs, corpus.parent)
             print(
-                f"| Spark gated copy / Spark plain copy, {denied:.1%} denied, standing {how} | {ratio:.2f} | <= 1.4 |\n"
+                f"| Spark gated copy / Spark plain copy, {denied:.1%} denied, {WAYS[way]} | {ratio:.2f} | <= 1.4 |\n"
                 f"| — gate {gate:.1f} s, copy {copy:.1f} s | | |",
                 flush=True,
             )

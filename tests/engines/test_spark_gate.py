@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sayso.engines import spark_verdicts
 from sayso.engines.duckdb import DuckDBEngine
 from sayso.engines.spark import SparkEngine
+from sayso.engines.spark_verdicts import has_package
 from sayso.errors import CanaryError, CorpusError
 from sayso.gate import distributed
 from sayso.gate.columns import Columns, SubjectColumn
@@ -34,9 +38,11 @@ def gate(
 ) -> dict[str, Any]:
     """The manifest of a release for generative AI by Spark."""
     now: Callable[[], int] = more.pop("now", None) or house.now
+    arrow = more.pop("arrow", True)
     use = Use(more.pop("purpose", "genai"), "platform", house.now())
     job = Job(use, True, (str(source),), columns, output, **more)
-    with distributed.run(job, SparkEngine(spark), DuckDBEngine(threads=1), house.reader, now=now) as made:
+    engine = SparkEngine(spark, arrow=arrow)
+    with distributed.run(job, engine, DuckDBEngine(threads=1), house.reader, now=now) as made:
         return made.outcome.manifest
 
 
@@ -54,8 +60,10 @@ def by_id(table: pa.Table) -> list[dict[str, Any]]:
     return table.sort_by("id").to_pylist()
 
 
-@pytest.mark.parametrize("several", [False, True])
-def test_the_output_is_that_of_the_other_engine(house: Platform, spark: Any, tmp_path: Path, several: bool) -> None:
+@pytest.mark.parametrize(("several", "arrow"), [(False, True), (True, True), (True, False)])
+def test_the_output_is_that_of_the_other_engine(
+    house: Platform, spark: Any, tmp_path: Path, several: bool, arrow: bool
+) -> None:
     table, columns = records(400), COLUMNS
     if several:
         lists = [[n % 11, (n * 3) % 7] if n % 5 else None for n in range(400)]
@@ -64,7 +72,7 @@ def test_the_output_is_that_of_the_other_engine(house: Platform, spark: Any, tmp
         table = table.append_column("where", pa.array(where))
         columns = replace(COLUMNS, subjects=(SubjectColumn("author", "author"), SubjectColumn("to")), territory="where")
     source = corpus(tmp_path / "in", table, files=5)
-    told = gate(house, spark, source, tmp_path / "spark", columns, canaries=8)
+    told = gate(house, spark, source, tmp_path / "spark", columns, canaries=8, arrow=arrow)
     plain = house.gate(source, tmp_path / "duckdb", columns, canaries=8).manifest
     assert told["counts"] == plain["counts"]
     assert told["inputs"] == plain["inputs"]
@@ -83,7 +91,8 @@ def test_nothing_is_written_by_a_dry_run(house: Platform, spark: Any, tmp_path: 
     assert [one.name for one in tmp_path.iterdir()] == ["in"]
 
 
-def test_only_what_both_looks_permit_is_let_through(spark: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("arrow", [True, False])
+def test_only_what_both_looks_permit_is_let_through(spark: Any, tmp_path: Path, arrow: bool) -> None:
     source = corpus(tmp_path / "in", records(40))
     with platform(tmp_path) as house:
         asked = []
@@ -94,13 +103,51 @@ def test_only_what_both_looks_permit_is_let_through(spark: Any, tmp_path: Path) 
                 house.journal.append(e.ChoiceRecorded(subject=1, decision="objection", source="setting"))
             return house.now()
 
-        told = gate(house, spark, source, tmp_path / "out", now=objected)
+        told = gate(house, spark, source, tmp_path / "out", now=objected, arrow=arrow)
         assert len(told["looks"]) == 2
         reasons = {row["key"]: row["reason"] for row in report(tmp_path / "out")}
         assert {reasons[number] for number in (1, 23, 34)} == {"refused"}
         assert not {1, 3} & set(permitted(tmp_path / "out").column("author").to_pylist())
         assert told["counts"]["permitted"] == permitted(tmp_path / "out").num_rows
         assert verify(tmp_path / "out", source) == []
+
+
+def test_executors_that_have_this_package_decide_by_place(house: Platform, spark: Any, tmp_path: Path) -> None:
+    assert has_package(spark)
+    source = corpus(tmp_path / "in", records(40), files=2)
+    asked: list[str] = []
+
+    class Telling(SparkEngine):
+        @contextmanager
+        def deciding(self, question: Any) -> Iterator[Any]:
+            with super().deciding(question) as verdicts:
+                asked.append("joins" if verdicts.kept.packed is None else "place")
+                yield verdicts
+
+    job = Job(Use("genai", "platform", house.now()), True, (str(source),), COLUMNS, tmp_path / "out")
+    for arrow in (True, False):
+        engine = Telling(spark, arrow=arrow)
+        with distributed.run(replace(job, output=None), engine, DuckDBEngine(threads=1), house.reader, now=house.now):
+            pass
+    assert asked == ["place", "joins"]
+
+
+def test_executors_without_this_package_are_told_from_others(spark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spark_verdicts, "_packaged", {})
+    monkeypatch.setattr(metadata, "version", lambda _: "0.0")  # the executors' is another
+    assert not has_package(spark)
+    assert not has_package(cast(Any, object()))  # as a session of Spark Connect's, that has no context
+
+
+def test_a_report_of_nothing_has_its_columns(house: Platform, spark: Any, tmp_path: Path) -> None:
+    told = gate(house, spark, corpus(tmp_path / "in", records(40)), tmp_path / "out")
+    passed = corpus(tmp_path / "passed", permitted(tmp_path / "out"))
+    assert told["counts"]["denied"]
+    again = gate(house, spark, passed, tmp_path / "again")
+    assert not again["counts"]["denied"]
+    found = pq.read_table(tmp_path / "again" / "denied")
+    assert found.num_rows == 0
+    assert found.schema.names == pq.read_table(tmp_path / "out" / "denied").schema.names
 
 
 def test_a_planted_record_that_passes_stops_the_gate(house: Platform, spark: Any, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def _in_arrow(session: SparkSession, source: Source, question: Question, decider
             asked = (f.col("kind") == WORD) & (f.col("row") <= last) & (f.col("value") >= first)
             data = frame.where(asked).select("data").toArrow()
             held = pa.Table.from_batches(spark_worker.unpacked(data.to_batches()), _WORDS)
-            return frame_of(session, held)
+            return frame_of(session, held).where(f.col(WORD_OF).between(first, last))
 
         yield Kept(
             counts, words, in_arrow(packed, spark_worker.unpacked, denied),
