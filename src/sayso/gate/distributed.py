@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,10 @@ from sayso.canonical import digest_file
 from sayso.consent.reader import Reader
 from sayso.errors import CanaryError, CorpusError, EngineError
 from sayso.gate import canaries, counting
-from sayso.gate.engine import Cluster, Decided, Engine, Part, Progress, Question, silent
+from sayso.gate.engine import Cluster, Decided, Engine, Part, Progress, silent
 from sayso.gate.inputs import Input, open_inputs
 from sayso.gate.job import Job
-from sayso.gate.looks import Both, Look, prepared
+from sayso.gate.looks import Both, Look, asked, prepared
 from sayso.gate.outcome import Outcome, look_of, second_look, stated
 from sayso.gate.outcome import publish as put
 from sayso.gate.output import DENIED, PERMITTED
@@ -82,9 +82,10 @@ def run(
             told = stated(
                 job, cluster, first, second, inputs=gate.inputs(), outputs=gate.outputs(), counts=gate.cells
             )  # fmt: skip
+            _check(told)
             if publish is not None:
                 told["tables"] = [publish(gate.decided, gate.records)]
-            _check(told)
+                _check(told)
             outcome = Outcome(told, job.output)
             if job.output is not None:
                 put(work, job.output, told, reader.journal)
@@ -109,12 +110,10 @@ class _Gate:
         self._codec: Codec | Both
         self.decided: Decided
         self.report: pa.Table
-        self._look: Look
 
     def decide(self, look: Look) -> None:
         """Decides every record by a look."""
         self._progress("deciding", 0, self.records)
-        self._look = look
         self.decided, self._codec = self._verdicts(look)
         self._tell(look)
         # Digests are made while the engine writes; a dry run has them too.
@@ -127,7 +126,7 @@ class _Gate:
         if not first.revoked(later):
             return
         both = Both(codec, later_codec)
-        self.decided, self._codec, self._look = first.merged(later, both.base), both, second
+        self.decided, self._codec = first.merged(later, both.base), both
         self._tell(second)
         self.write()
 
@@ -144,25 +143,18 @@ class _Gate:
         self._progress("writing", self.records, self.records)
 
     def _verdicts(self, look: Look) -> tuple[Decided, Codec]:
-        parts, at = [], 0
-        for file in self._inputs:
-            parts.append(Part(file.path, file.rows, at, file.name))
-            at += file.rows
+        schema = self._held.schema if self._held else self._inputs[0].schema
+        question, at = asked(look, self._inputs, schema, self._job.columns, self._id_type)
         if self._job.canaries and self._inputs:
             planted = canaries.plant(self._inputs, self._job, look, self._work / "planted")
-            parts.append(Part(planted.path, planted.rows, at, planted.name))
-        schema = self._held.schema if self._held else self._inputs[0].schema
-        reserving = look.view.context.policy.purposes.above(self._job.use.purpose)
-        question = Question(
-            tuple(part for part in parts if part.rows), self._job.columns, schema, look.pinned.snapshot, reserving,
-            look.stale, self._id_type,
-        )  # fmt: skip
-        asked = prepared(look, question, self._cluster)
-        decided = self._until_end.enter_context(self._cluster.deciding(asked))
+            more = Part(planted.path, planted.rows, at, planted.name)
+            question = replace(question, parts=(*question.parts, more))
+        question = prepared(look, question, self._cluster)
+        decided = self._until_end.enter_context(self._cluster.deciding(question))
         passed = decided.permitted(at) if self._job.canaries else 0
         if passed:
             raise CanaryError(f"{passed} of {self._job.canaries} planted records that must be denied were permitted")
-        return decided, Codec(asked.snapshot)
+        return decided, Codec(question.snapshot)
 
     def _tell(self, look: Look) -> None:
         """What the verdicts say: counts by cell, and a row of the report for each kind of denial."""

@@ -50,7 +50,7 @@ def asked(
     """The question of a look about the records of some files, all of one schema, in order, and how many they are."""
     parts, at = [], 0
     for file in files:
-        parts.append(Part(file.path, file.rows, at))
+        parts.append(Part(file.path, file.rows, at, file.name))
         at += file.rows
     reserving = look.view.context.policy.purposes.above(look.pinned.use.purpose)
     held = tuple(part for part in parts if part.rows)
