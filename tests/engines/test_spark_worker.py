@@ -203,7 +203,7 @@ def test_a_worker_keeps_few_snapshots(tmp_path: Path, monkeypatch: pytest.Monkey
     assert len(worker._open) == 2
 
 
-def test_the_report_is_a_file_that_appears_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_report_is_a_file_of_each_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Context:
         partitionId, taskAttemptId = partial(int, 3), partial(int, 7)  # noqa: N815
 
@@ -219,16 +219,16 @@ def test_the_report_is_a_file_that_appears_whole(tmp_path: Path, monkeypatch: py
     })  # fmt: skip
     data = pa.RecordBatch.from_pydict({"data": pa.array([worker.packed(denied)], pa.binary())})
     how = spark_report.Reporting(tmp_path, said, files, 20)
-    assert len(list(spark_report.report(how, [data]))) == 1
+    (written,) = spark_report.report(how, [data])
     (path,) = tmp_path.iterdir()
-    assert path.name == "part-00003.parquet"
+    assert written.column("name").to_pylist() == [path.name] == ["000000003-7.parquet"]
+    (nothing,) = spark_report.report(how, [])
+    assert nothing.column("name").to_pylist() == [None]
     rows = pa.parquet.read_table(path).to_pylist()
     assert rows == [
         {"input": "one", "row": 1, "reason": "refused", "rule": "a", "territory": "DE", "category": "x", "subject": 4, "position": 9},
         {"input": "two", "row": 1, "reason": "refused", "rule": "a", "territory": "FR", "category": "x", "subject": None, "position": None},
         {"input": "two", "row": 2, "reason": "reserved", "rule": None, "territory": None, "category": "y", "subject": 5, "position": None},
     ]  # fmt: skip
-    path.unlink()
     with pytest.raises(KeyError):  # a denial that nobody counted
         list(spark_report.report(replace(how, said=said.slice(0, 1)), [data]))
-    assert [one.name for one in tmp_path.iterdir() if not one.name.startswith(".")] == []

@@ -87,8 +87,9 @@ def gate(
 
     def save(decided: Decided, until: int) -> dict[str, Any]:
         assert into_table is not None
+        if not session.catalog.tableExists(into_table):  # else `save` raises, and what is there stays
+            saved.append(into_table)
         records = decided.save(into_table, until)
-        saved.append(into_table)
         return {"name": into_table, "kind": PERMITTED, "records": records}
 
     try:
@@ -99,6 +100,8 @@ def gate(
             manifest = made.outcome.manifest
             if dry_run:
                 return Gated(None, None, manifest, None)
+            if output is None and any(one["form"] not in ("parquet", "table") for one in manifest["inputs"]):
+                raise UsageError("a frame is of Parquet files; name a directory for what was NDJSON or CSV (`into`)")
             if output is None:
                 frames = made.decided.frames(made.report, made.valid_until if job.release else None, made.records)
                 return Gated(*frames, manifest, None)

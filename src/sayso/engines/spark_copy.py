@@ -6,6 +6,7 @@ of content are read once, never shuffled, and joined with nothing but those word
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -115,9 +116,13 @@ class KeptVerdicts:
         if self.kept.packed is None:
             self.denied_records(report, until).write.option(_SUCCESS, "false").parquet(str(into))
             return
-        into.mkdir()
-        how = spark_report.Reporting(into.absolute(), report, self._files(), until if self.question.parts else None)
-        in_arrow(self.kept.packed, lambda batches: spark_report.report(how, batches), "partition long").collect()
+        parts = into / "parts"
+        parts.mkdir(parents=True)
+        how = spark_report.Reporting(parts.absolute(), report, self._files(), until if self.question.parts else None)
+        written = in_arrow(self.kept.packed, lambda batches: spark_report.report(how, batches), "name string").collect()
+        for number, name in enumerate(sorted(row["name"] for row in written if row["name"] is not None)):
+            (parts / name).rename(into / f"part-{number:05}.parquet")
+        shutil.rmtree(parts)
         if not any(into.iterdir()):  # nothing is denied: a file says so, with the columns of a report
             self.denied_records(report, until).write.mode("append").option(_SUCCESS, "false").parquet(str(into))
 

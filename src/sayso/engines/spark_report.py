@@ -33,11 +33,13 @@ class Reporting:
 
 
 def report(how: Reporting, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Writes the denied records of the kept `data` as a file of the report, which appears when it is whole."""
+    """Writes the denied records of the kept `data` as a file, and says its name; null where there are none.
+
+    Each attempt has a file of its own: what one that was given up still writes is none of the report.
+    """
     context, writer = TaskContext.get(), None
     assert context is not None
-    name = f"part-{context.partitionId():05}.parquet"
-    partial = how.folder / f".{name}.{context.taskAttemptId()}"
+    name = f"{context.partitionId():09}-{context.taskAttemptId()}.parquet"
     places = {
         pair: place
         for place, pair in enumerate(
@@ -47,14 +49,12 @@ def report(how: Reporting, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Rec
     try:
         for some in _together(unpacked(batches)):
             table = _reported(how, places, some)
-            writer = writer or pq.ParquetWriter(partial, table.schema, use_dictionary=["input", *_WORDS])
+            writer = writer or pq.ParquetWriter(how.folder / name, table.schema, use_dictionary=["input", *_WORDS])
             writer.write_table(table)
     finally:
         if writer is not None:
             writer.close()
-    if writer is not None:
-        partial.replace(how.folder / name)
-    yield pa.RecordBatch.from_pydict({"partition": [context.partitionId()]})
+    yield pa.RecordBatch.from_pydict({"name": pa.array([None if writer is None else name], pa.string())})
 
 
 def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

@@ -65,8 +65,15 @@ def start(master: str, settings: Mapping[str, str] | None = None) -> SparkSessio
 @contextmanager
 def setting(session: SparkSession, name: str, value: str) -> Iterator[None]:
     """A setting of a session, until the end of the block."""
+    with kept_setting(session, name):
+        session.conf.set(name, value)
+        yield
+
+
+@contextmanager
+def kept_setting(session: SparkSession, name: str) -> Iterator[None]:
+    """Leaves a setting as it was, whatever it is set to in the block."""
     before = session.conf.get(name, None)
-    session.conf.set(name, value)
     try:
         yield
     finally:

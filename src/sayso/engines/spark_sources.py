@@ -21,6 +21,7 @@ from sayso.engines.spark_session import NANOSECONDS, READING, spark_errors
 from sayso.engines.spark_sql import Spark, quoted
 from sayso.engines.spark_types import type_of
 from sayso.engines.spark_views import frame_of
+from sayso.engines.spark_worker import BITS, WORD_OF
 from sayso.errors import CorpusError, EngineError, Problem
 from sayso.gate.engine import Question
 
@@ -28,7 +29,7 @@ ROW, FIRST = "sayso row", "sayso first"
 """Beside the columns of a corpus: a record's number among all, and that of the first record of its file."""
 _FILE, _PLACE = "sayso file", "sayso place"
 _FIRST_OF_FILE = "sayso first of file"
-OWN = (ROW, FIRST, _FILE, _PLACE, _FIRST_OF_FILE)
+OWN = frozenset({ROW, FIRST, _FILE, _PLACE, _FIRST_OF_FILE, WORD_OF, BITS})
 FILE_BITS = 36
 """A record's place in its file is a number of so many bits."""
 
@@ -124,6 +125,7 @@ def opened(session: SparkSession, source: str | DataFrame) -> tuple[Source, pa.S
     """
     with spark_errors("open the table"):
         frame = session.table(source) if isinstance(source, str) else source
+        _check_names(frame.columns)
         files = tuple(frame.inputFiles()) if isinstance(source, str) and _is_plain(session, source, frame) else ()
         schema: pa.Schema = frame.limit(0).toArrow().schema
         if files:
@@ -184,9 +186,15 @@ def _whole(schema: pa.Schema) -> t.StructType:
             raise CorpusError(
                 Problem(problem, remedy="gate the corpus without Spark, or write the column as another type")
             )
-        if field.name in OWN:
-            raise CorpusError(Problem(f"expected no column `{field.name}`", remedy="rename it"))
+    _check_names(schema.names)
     return columns_of({field.name: field.type for field in schema})
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Raises CorpusError for a column that is called as one of ours, in whatever case."""
+    for name in names:
+        if name.casefold() in OWN:
+            raise CorpusError(Problem(f"expected no column `{name}`", remedy="rename it"))
 
 
 def _is_int96(path: Path, column: str) -> bool:

@@ -79,8 +79,8 @@ def of_rows(rows: DataFrame) -> Kept:
 def keeping(views: Views, source: Source, question: Question, *, arrow: bool) -> Iterator[Kept]:
     """What is kept of the verdicts on all records, on the executors until the end of the block."""
     if arrow and _suits(question) and question.snapshot.standing.num_rows <= views.broadcast:
-        decider = Decider(question.snapshot)
-        if decider.fits and has_package(views.session):
+        decider = Decider(question.snapshot) if has_package(views.session) else None
+        if decider is not None and decider.fits:
             with _in_arrow(views.session, source, question, decider) as made:
                 yield made
             return
@@ -97,7 +97,7 @@ def _in_arrow(session: SparkSession, source: Source, question: Question, decider
     rows = _row_schema(read)
     reader = replace(direct.Reader.of(question), columns=as_read(shape_of(question)))
     data = session.sparkContext.broadcast(sharing.frozen(decider))
-    shared = Shared(f"sayso-{uuid.uuid4()}", data)
+    shared = Shared(str(uuid.uuid4()), data)
     with setting(session, BATCH, str(RECORDS_A_BATCH)):
         if isinstance(source, Files) and direct.suits(question, Spark()) and _is_plain_key(question):
             own, tasks = direct.Reader.of(question), _tasks(question, read)
@@ -108,26 +108,26 @@ def _in_arrow(session: SparkSession, source: Source, question: Question, decider
         else:
             frame = in_arrow(read, lambda batches: spark_worker.kept(shared, reader, batches), _KEPT)
         frame = frame.persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        first, records = f.col("row").alias("first"), f.col("value").alias("records")
-        counts = frame.where(f.col("kind") == COUNTED).select("number", "written", first, records)
-        packed = frame.where(f.col("kind") == DENIED).select("data")
-        denied = t.StructType([one for one in rows if one.name != "permitted"])
+        try:
+            first, records = f.col("row").alias("first"), f.col("value").alias("records")
+            counts = frame.where(f.col("kind") == COUNTED).select("number", "written", first, records)
+            packed = frame.where(f.col("kind") == DENIED).select("data")
+            denied = t.StructType([one for one in rows if one.name != "permitted"])
 
-        def words(first: int, last: int) -> DataFrame:
-            # They go to the driver in any case, to be sent to all.
-            asked = (f.col("kind") == WORD) & (f.col("row") <= last) & (f.col("value") >= first)
-            data = frame.where(asked).select("data").toArrow()
-            held = pa.Table.from_batches(spark_worker.unpacked(data.to_batches()), _WORDS)
-            return frame_of(session, held).where(f.col(WORD_OF).between(first, last))
+            def words(first: int, last: int) -> DataFrame:
+                # They go to the driver in any case, to be sent to all.
+                asked = (f.col("kind") == WORD) & (f.col("row") <= last) & (f.col("value") >= first)
+                data = frame.where(asked).select("data").toArrow()
+                held = pa.Table.from_batches(spark_worker.unpacked(data.to_batches()), _WORDS)
+                return frame_of(session, held).where(f.col(WORD_OF).between(first, last))
 
-        yield Kept(
-            counts, words, in_arrow(packed, spark_worker.unpacked, denied),
-            lambda: in_arrow(read, lambda batches: spark_worker.told(shared, reader, batches), rows), packed,
-        )  # fmt: skip
-    finally:
-        frame.unpersist()
-        data.destroy()
+            yield Kept(
+                counts, words, in_arrow(packed, spark_worker.unpacked, denied),
+                lambda: in_arrow(read, lambda batches: spark_worker.told(shared, reader, batches), rows), packed,
+            )  # fmt: skip
+        finally:
+            frame.unpersist()
+            data.destroy()
 
 
 def as_read(shape: Shape) -> Columns:

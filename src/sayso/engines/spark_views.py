@@ -15,6 +15,7 @@ from pyspark.sql import functions as f
 from pyspark.sql import types as t
 
 from sayso.engines.joining import joined
+from sayso.engines.spark_session import NANOSECONDS, kept_setting
 from sayso.gate.engine import Question
 from sayso.plan.gate import Tables
 
@@ -50,6 +51,7 @@ class Views:
         self.session, self.broadcast, self._names = session, broadcast, ExitStack()
 
     def __enter__(self) -> Views:
+        self._names.enter_context(kept_setting(self.session, NANOSECONDS))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -51,7 +51,7 @@ which of them are permitted.
 """
 _NOTHING = np.empty(0, np.int64)
 _NO_DENIALS = Denials(_NOTHING, pa.nulls(0), pa.nulls(0))
-_SUFFIX = ".snapshot"
+_PREFIX, _SUFFIX = "sayso-", ".snapshot"
 TALLIED_AT_ONCE = 1 << 20
 _MAPPED = 2
 """So many snapshots are kept open by a worker, and twice as many on the disk of its machine."""
@@ -95,12 +95,14 @@ class Shared:
         return found
 
     def _mapped(self, folder: Path) -> Decider:
-        path = folder / f"{self.name}{_SUFFIX}"
+        path = folder / f"{_PREFIX}{self.name}{_SUFFIX}"
         with sharing.alone(folder / "sayso.lock"):  # of the many that begin at once, one writes it
             if not path.exists():
                 sharing.write(self.data.value, path)
                 # Whoever has an older one open keeps it; whoever asks for it again writes it again.
-                for old in sorted(folder.glob(f"*{_SUFFIX}"), key=lambda one: one.stat().st_mtime)[: -2 * _MAPPED]:
+                for old in sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"), key=lambda one: one.stat().st_mtime)[
+                    : -2 * _MAPPED
+                ]:
                     old.unlink(missing_ok=True)
             made: Decider = sharing.mapped(path)
         return made

@@ -86,6 +86,7 @@ def run(
             if publish is not None:
                 told["tables"] = [publish(gate.decided, gate.records)]
                 _check(told)
+                gate.check()  # the table is copied after the digests were taken
             outcome = Outcome(told, job.output)
             if job.output is not None:
                 put(work, job.output, told, reader.journal)
@@ -127,6 +128,10 @@ class _Gate:
             return
         both = Both(codec, later_codec)
         self.decided, self._codec = first.merged(later, both.base), both
+        if self._job.canaries and self.decided.permitted(self.records):
+            raise CanaryError("planted records that must be denied were permitted by two looks together")
+        if self.decided.revoked(first) or self.decided.revoked(later):
+            raise EngineError("the engine permitted by two looks together what one of them denies")
         self._tell(second)
         self.write()
 
@@ -166,6 +171,11 @@ class _Gate:
             answer = self._codec.read(number)
             self.cells[answer.outcome.word, answer.category, _territory(answer, written)] += count
         self.report = _report(counts, self._codec, look.rules)
+
+    def check(self) -> None:
+        """Raises CorpusError for a file that was written again since it was first looked at."""
+        for file in self._inputs:
+            file.check()
 
     def inputs(self) -> list[dict[str, Any]]:
         """What was read. Raises CorpusError for a file that was written again meanwhile."""
