@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as f
@@ -15,6 +16,7 @@ from pyspark.sql import functions as f
 from sayso import instant
 from sayso.api import Ledger, init_ledger, open_ledger
 from sayso.api.spark import gate as spark_gate
+from sayso.engines.spark_copy import KeptVerdicts
 from sayso.engines.spark_views import frame_of
 from sayso.errors import CorpusError, EngineError, UsageError
 from sayso.gate.verify import verify
@@ -163,3 +165,35 @@ def test_what_cannot_be_gated_is_told(
 def test_a_table_that_is_not_there_is_told(spark: Any, ledger: Ledger) -> None:
     with pytest.raises(EngineError, match="TABLE_OR_VIEW_NOT_FOUND"):
         gate(spark, ledger, "table:nowhere", **USE)
+
+
+def test_files_that_change_while_a_table_is_made_leave_none(
+    spark: Any, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = corpus(tmp_path / "in", records(40))
+    save = KeptVerdicts.save
+
+    def rewritten(kept: KeptVerdicts, name: str, until: int) -> int:
+        made = save(kept, name, until)
+        for path in source.iterdir():
+            pq.write_table(records(40), path)
+        return made
+
+    monkeypatch.setattr(KeptVerdicts, "save", rewritten)
+    with pytest.raises(CorpusError, match="nobody writes"):
+        gate(spark, ledger, str(source), into=tmp_path / "out", into_table="rewritten", **USE)
+    assert not spark.catalog.tableExists("rewritten")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_was_no_parquet_has_no_frames(spark: Any, ledger: Ledger, tmp_path: Path) -> None:
+    records(40).to_pandas().to_json(tmp_path / "in.ndjson", orient="records", lines=True, date_format="iso")
+    with pytest.raises(UsageError, match="directory"):
+        gate(spark, ledger, str(tmp_path / "in.ndjson"), **USE)
+
+
+def test_a_column_that_is_called_as_one_of_ours_is_told(spark: Any, ledger: Ledger) -> None:
+    for name in ("Sayso Row", "sayso word"):
+        frame = frame_of(spark, records(40)).withColumn(name, f.lit(1))
+        with pytest.raises(CorpusError, match="rename"):
+            gate(spark, ledger, frame, **USE)
