@@ -135,7 +135,7 @@ WORLDS = strategies.worlds(accounts=False)
 LAYOUTS = st.sampled_from([(1, 0), (3, 0), (5, 0)])
 
 
-@searched(25)
+@searched(15)
 @given(world=WORLDS, seed=st.integers(0, 2**32), layout=LAYOUTS)
 def test_of_records_of_several_subjects(
     duckdb: Any, place: Any, world: World, seed: int, layout: tuple[int, int]
@@ -143,7 +143,7 @@ def test_of_records_of_several_subjects(
     agree(duckdb, place(), world, strategies.many_records(world, seed, 300), layout, several=True)
 
 
-@searched(25)
+@searched(15)
 @given(world=WORLDS, seed=st.integers(0, 2**32), layout=LAYOUTS, role=ROLES)
 def test_of_records_of_one_subject(
     duckdb: Any, place: Any, world: World, seed: int, layout: tuple[int, int], role: str | None
