@@ -197,3 +197,11 @@ def test_a_column_that_is_called_as_one_of_ours_is_told(spark: Any, ledger: Ledg
         frame = frame_of(spark, records(40)).withColumn(name, f.lit(1))
         with pytest.raises(CorpusError, match="rename"):
             gate(spark, ledger, frame, **USE)
+
+
+def test_what_is_written_to_files_later_is_in_no_frame(spark: Any, ledger: Ledger, tmp_path: Path) -> None:
+    source = corpus(tmp_path / "in", records(40))
+    gated = gate(spark, ledger, str(source), **USE)
+    for path in source.iterdir():
+        pq.write_table(records(40).take(list(range(39, -1, -1))), path)
+    assert ids(gated.permitted) == PERMITTED

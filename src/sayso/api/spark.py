@@ -104,6 +104,7 @@ def gate(
                 raise UsageError("a frame is of Parquet files; name a directory for what was NDJSON or CSV (`into`)")
             if output is None:
                 frames = made.decided.frames(made.report, made.valid_until if job.release else None, made.records)
+                made.check()  # what the frames hold was copied after the digests were taken
                 return Gated(*frames, manifest, None)
     except BaseException:
         for name in saved:

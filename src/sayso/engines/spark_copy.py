@@ -22,7 +22,7 @@ from pyspark.sql import functions as f
 
 from sayso.engines import spark_report
 from sayso.engines.spark_session import INSTANTS_WRITTEN, setting, spark_errors
-from sayso.engines.spark_sources import FIRST, ROW, Source
+from sayso.engines.spark_sources import FIRST, ROW, Frame, Source
 from sayso.engines.spark_sql import quoted
 from sayso.engines.spark_verdicts import Kept, keeping, of_rows
 from sayso.engines.spark_views import Views, frame_of, in_arrow
@@ -140,6 +140,8 @@ class KeptVerdicts:
         """
         with spark_errors("run the plan"):
             permitted = self._permitted(until, held=True)
+            if not isinstance(self.source, Frame):  # files may be written again, and a bit is of what was there
+                permitted = permitted.localCheckpoint(eager=True)
             if valid_until is not None:
                 valid = f.unix_micros(f.current_timestamp()) < valid_until
                 stale = f.raise_error(f.lit("the permits of this frame are stale; gate the records again"))

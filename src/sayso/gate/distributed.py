@@ -53,6 +53,8 @@ class Made:
     report: pa.Table
     valid_until: int
     records: int
+    check: Callable[[], None]
+    """Raises CorpusError for an input that was written again since it was first looked at."""
 
 
 @contextmanager
@@ -90,7 +92,7 @@ def run(
             outcome = Outcome(told, job.output)
             if job.output is not None:
                 put(work, job.output, told, reader.journal)
-        yield Made(outcome, gate.decided, gate.report, (second or first).pinned.valid_until, gate.records)
+        yield Made(outcome, gate.decided, gate.report, (second or first).pinned.valid_until, gate.records, gate.check)
 
 
 class _Gate:
